@@ -1,0 +1,2 @@
+// Package parser reads what bpftrace -f json prints.
+package parser

@@ -1,0 +1,110 @@
+package parser
+
+// Type says which of bpftrace's messages a Record holds. The names of the
+// message types are bpftrace's own.
+type Type uint8
+
+const (
+	// TypeUnknown is a JSON object with a type this package does not know,
+	// or one whose members are not what that type has. Text holds the line.
+	TypeUnknown Type = iota
+	// TypeMalformed is a line that is not one of bpftrace's messages: a blank
+	// line, a torn line, text of a -c command. Text holds the bytes.
+	TypeMalformed
+	TypeAttachedProbes // Count: attach points
+	TypePrintf         // Text
+	TypeTime           // Text
+	TypeCat            // Text
+	TypeJoin           // Text
+	TypeSyscall        // Text: what system() printed
+	TypeValue          // Value: print() of something that is not a map
+	TypeMap            // Map
+	TypeHist           // Map; rows hold Buckets
+	TypeStats          // Map; rows hold Stats (stats()) or an integer (avg())
+	TypeTSeries        // Map; rows hold Points
+	TypeLostEvents     // Count: events lost since the last such message
+	TypeHelperError    // Problem
+	TypeRuntimeError   // Problem
+	TypeErrorf         // Problem
+	TypeWarnf          // Problem
+	TypeTestResult     // Value: the data object as printed
+	TypeBenchmark      // Value: the data object as printed
+)
+
+// Record is one thing bpftrace said. Which fields are set depends on Type.
+type Record struct {
+	Type Type
+	// Line is the 1-based line number in the stream, Offset the byte offset
+	// of the first byte of the line.
+	Line   int64
+	Offset int64
+	// Text holds the exact bytes of text messages (it may not be valid
+	// UTF-8), or the raw line of an unknown or malformed one.
+	Text string
+	// Value is set for TypeValue, TypeTestResult and TypeBenchmark.
+	Value Value
+	// Map is set for TypeMap, TypeHist, TypeStats and TypeTSeries.
+	Map *MapState
+	// Count is set for TypeAttachedProbes and TypeLostEvents.
+	Count uint64
+	// Problem is set for errors and warnings that bpftrace reports as messages,
+	// and says for TypeMalformed and TypeUnknown what was wrong with the line.
+	Problem *Problem
+	// Truncated is the number of bytes of the line beyond the line limit that
+	// were dropped; 0 for a whole line.
+	Truncated int64
+}
+
+// MapState is the state of one map as bpftrace printed it.
+type MapState struct {
+	Name string // with the @; "@" for the anonymous map
+	// Keyed is false for a scalar map: then Rows has exactly one row with an
+	// empty Key, or none where bpftrace printed an empty object.
+	Keyed bool
+	// Rows in the order printed. Keys may repeat: bpftrace joins and shortens
+	// keys, so that different keys can print alike.
+	Rows []Row
+	// Cut says that the line ended (line limit, torn stream) before the map
+	// did: Rows are those that arrived whole.
+	Cut bool
+}
+
+// Row is one element of a map.
+type Row struct {
+	// Key is bpftrace's own text for the whole key, with JSON escapes, byte
+	// escapes and double escapes undone. Parts are still joined by commas.
+	Key   string
+	Value Value
+}
+
+// Bucket is one bar of a histogram. Min and Max are inclusive.
+type Bucket struct {
+	Min, Max       int64
+	HasMin, HasMax bool // false: open on that side
+	Count          uint64
+}
+
+// Stats is the value of a stats() map, as printed.
+type Stats struct {
+	Count   Value
+	Average Value
+	Total   Value
+}
+
+// Point is one interval of a tseries() map.
+type Point struct {
+	// UnixNano is the start of the interval in UTC.
+	UnixNano int64
+	Value    Value
+}
+
+// Problem is an error or warning that bpftrace sent as a message, or what is
+// wrong with a malformed line.
+type Problem struct {
+	Message string
+	Helper  string // helper_error: the BPF helper's name
+	Retcode int64  // helper_error: its return code
+	File    string // 0.24+
+	Line    int    // 1-based, 0 where not given
+	Column  int    // 1-based, 0 where not given
+}

@@ -1,0 +1,2 @@
+// Package script reads bpftrace's language.
+package script
