@@ -31,6 +31,38 @@ const (
 	TypeBenchmark      // Value: the data object as printed
 )
 
+// typeNames are bpftrace's own, but for the first two.
+var typeNames = [...]string{
+	TypeUnknown:        "unknown",
+	TypeMalformed:      "malformed",
+	TypeAttachedProbes: "attached_probes",
+	TypePrintf:         "printf",
+	TypeTime:           "time",
+	TypeCat:            "cat",
+	TypeJoin:           "join",
+	TypeSyscall:        "syscall",
+	TypeValue:          "value",
+	TypeMap:            "map",
+	TypeHist:           "hist",
+	TypeStats:          "stats",
+	TypeTSeries:        "tseries",
+	TypeLostEvents:     "lost_events",
+	TypeHelperError:    "helper_error",
+	TypeRuntimeError:   "runtime_error",
+	TypeErrorf:         "errorf",
+	TypeWarnf:          "warnf",
+	TypeTestResult:     "test_result",
+	TypeBenchmark:      "benchmark_result",
+}
+
+// String returns bpftrace's own name of the message type, "unknown" or "malformed".
+func (t Type) String() string {
+	if int(t) < len(typeNames) {
+		return typeNames[t]
+	}
+	return "type?"
+}
+
 // Record is one thing bpftrace said. Which fields are set depends on Type.
 type Record struct {
 	Type Type
