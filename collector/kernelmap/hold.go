@@ -1,29 +1,273 @@
 package kernelmap
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	namePrefix = "AT_" // bpftrace's name for "@"
+	nameLimit  = 15    // the kernel's BPF_OBJ_NAME_LEN without the NUL
+)
+
+func kernelName(name string) string { return name[:min(len(name), nameLimit)] }
+
+// Watching asks the kernel for the next map id, one system call of about a
+// microsecond while nothing new appears. A script that exits in BEGIN lives
+// for 100 ms and more after making its maps.
+const (
+	pollFast = 2 * time.Millisecond
+	pollSlow = 20 * time.Millisecond
+	// fastFor is how long after the start polling is fast.
+	fastFor = 3 * time.Second
+	// settleFor is how long watching goes on after Attached: 0.17 and 0.23
+	// announce their probes before they are done.
+	settleFor = time.Second
+	// strangerAfter is how long a map whose owner is not pid may still turn
+	// out to be pid's: an id is visible shortly before its descriptor is.
+	strangerAfter = 100 * time.Millisecond
+)
 
 // Holder finds the maps of one bpftrace process and keeps a descriptor of
 // each, so that their state can be read while bpftrace lives and after it
 // has ended. It is safe for concurrent use.
-type Holder struct{}
+type Holder struct {
+	proc     process
+	cancel   context.CancelFunc
+	done     chan struct{}
+	attached chan struct{}
+	once     sync.Once
+
+	mu      sync.Mutex
+	maps    []*held // owned by pid, by id
+	pending []*held // seen, owner not yet known
+	lastID  uint32  // the newest id looked at
+	err     error   // why watching ended early
+	closed  bool
+	cpus    int
+	btf     map[uint32]*layouts // by BTF id
+}
+
+// held is one open map.
+type held struct {
+	fd    int
+	info  *mapInfo
+	since time.Time
+	scans int
+}
 
 // Hold watches pid, a bpftrace process just started (or a shell script that
-// will exec it), until its maps are found, Attached was called, the process
-// has ended or ctx is done. It never blocks and reads nothing of the maps.
-// Close must be called.
-func Hold(ctx context.Context, pid int) *Holder { return &Holder{} }
+// will exec it), until Attached was called and no more maps come, the process
+// has ended, or ctx is done. It does not block. Close must be called.
+//
+// It needs CAP_SYS_ADMIN; without, no maps are held and Err says so.
+func Hold(ctx context.Context, pid int) *Holder {
+	ctx, cancel := context.WithCancel(ctx)
+	h := &Holder{
+		proc: processOf(pid), cancel: cancel,
+		done: make(chan struct{}), attached: make(chan struct{}),
+		btf: map[uint32]*layouts{},
+	}
+	go h.watch(ctx)
+	return h
+}
 
 // Attached says that bpftrace's probes are attached: no more maps will be
-// made, and watching ends soon after.
-func (h *Holder) Attached() {}
+// made, and watching ends soon after. It is idempotent.
+func (h *Holder) Attached() { h.once.Do(func() { close(h.attached) }) }
 
-// Names returns the kernel names of the maps held so far, oldest map first.
-func (h *Holder) Names() []string { return nil }
+// Err returns why watching failed, or nil.
+func (h *Holder) Err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
 
-// Dump reads all entries of all held maps, at most maxEntries per map (0: no
-// limit but the built-in bound of bytes). A histogram is one entry per
-// non-empty bucket.
-func (h *Holder) Dump(ctx context.Context, maxEntries int) ([]Raw, error) { return nil, nil }
+// Names returns the kernel's names of the maps held so far, oldest first.
+func (h *Holder) Names() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	names := make([]string, len(h.maps))
+	for i, m := range h.maps {
+		names[i] = m.info.name()
+	}
+	return names
+}
 
 // Close ends watching and gives the maps back to the kernel. It is idempotent.
-func (h *Holder) Close() error { return nil }
+func (h *Holder) Close() error {
+	h.cancel()
+	<-h.done
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, m := range slices.Concat(h.maps, h.pending) {
+		unix.Close(m.fd)
+	}
+	h.maps, h.pending = nil, nil
+	return nil
+}
+
+func (h *Holder) watch(ctx context.Context) {
+	defer close(h.done)
+	started := time.Now()
+	attached := h.attached
+	var settled time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for polls := 0; ; polls++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-attached:
+			attached, settled = nil, time.Now().Add(settleFor)
+		case <-timer.C:
+		}
+		if err := h.poll(); err != nil {
+			return
+		}
+		if polls%16 == 0 && h.proc.gone() {
+			return
+		}
+		wait := pollFast
+		switch {
+		case !settled.IsZero():
+			if time.Now().After(settled) {
+				return
+			}
+			wait = pollSlow
+		case time.Since(started) > fastFor:
+			wait = pollSlow
+		}
+		timer.Reset(wait)
+	}
+}
+
+// poll looks at the maps made since the last poll.
+func (h *Holder) poll() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return errClosed
+	}
+	for {
+		id, err := nextID(h.lastID)
+		if errors.Is(err, unix.ENOENT) {
+			break
+		}
+		if err != nil {
+			h.err = fmt.Errorf("kernelmap: list maps: %w", err)
+			return h.err
+		}
+		h.lastID = id
+		if m := open(id); m != nil {
+			h.pending = append(h.pending, m)
+		}
+	}
+	if len(h.pending) > 0 {
+		h.claim()
+	}
+	return nil
+}
+
+// open opens the map if its name may be one of bpftrace's.
+func open(id uint32) *held {
+	fd, err := openID(id)
+	if err != nil {
+		return nil // freed meanwhile
+	}
+	info, err := getInfo(fd)
+	if err != nil || !strings.HasPrefix(info.name(), namePrefix) {
+		unix.Close(fd)
+		return nil
+	}
+	return &held{fd: fd, info: info, since: time.Now()}
+}
+
+// claim moves pid's maps from pending to maps and drops those of others:
+// other bpftraces run beside this one.
+func (h *Holder) claim() {
+	owned, err := h.proc.mapIDs()
+	ended := err != nil
+	keep := h.pending[:0]
+	for _, m := range h.pending {
+		m.scans++
+		switch {
+		case owned[m.info.ID]:
+			h.maps = append(h.maps, m)
+		case ended || m.scans > 3 && time.Since(m.since) > strangerAfter:
+			unix.Close(m.fd)
+		default:
+			keep = append(keep, m)
+		}
+	}
+	h.pending = keep
+	slices.SortFunc(h.maps, func(a, b *held) int { return int(a.info.ID) - int(b.info.ID) })
+}
+
+var errClosed = errors.New("kernelmap: holder is closed")
+
+// Dump reads the entries of all held maps, at most maxEntries per map (0: no
+// such limit), and at most 256 MiB per map. A histogram has one entry per
+// non-empty bucket, and in 0.17 an avg() or stats() value has two.
+//
+// Of a live map each entry is read as of its own instant; the two words of a
+// stats() or avg() value may be one event apart. Once bpftrace has ended the
+// answer is the final state. Dump may be called again, also after the end.
+func (h *Holder) Dump(ctx context.Context, maxEntries int) ([]Raw, error) {
+	_ = h.poll() // maps made since watching ended; its error is in Err
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, errClosed
+	}
+	if h.cpus == 0 {
+		n, err := ebpf.PossibleCPU()
+		if err != nil {
+			return nil, fmt.Errorf("kernelmap: %w", err)
+		}
+		h.cpus = n
+	}
+	raws := make([]Raw, 0, len(h.maps))
+	for _, m := range h.maps {
+		r := h.describe(m)
+		if err := readEntries(ctx, m.fd, &r, maxEntries); err != nil {
+			return nil, fmt.Errorf("kernelmap: read %s: %w", r.Name, err)
+		}
+		raws = append(raws, r)
+	}
+	return raws, h.err
+}
+
+func (h *Holder) describe(m *held) Raw {
+	r := Raw{
+		Name: m.info.name(), ID: m.info.ID, Type: m.info.Type, CPUs: 1,
+		KeySize: m.info.KeySize, ValueSize: m.info.ValueSize, Capacity: m.info.MaxEntries,
+	}
+	if r.perCPU() {
+		r.CPUs = h.cpus
+	}
+	if m.info.BTFID == 0 {
+		return r
+	}
+	l := h.btf[m.info.BTFID]
+	if l == nil {
+		var err error
+		if l, err = readLayouts(m.info.BTFID); err != nil {
+			l = &layouts{} // then the map has no layout, and Decode says so
+		}
+		h.btf[m.info.BTFID] = l
+	}
+	if v := l.find(m.info); v != nil {
+		r.FullName, r.Key, r.Value = v.name, v.key, v.value
+	}
+	return r
+}

@@ -32,10 +32,14 @@ type Raw struct {
 
 // Stride returns the bytes of one entry in Values.
 func (r *Raw) Stride() int {
-	if r.CPUs > 1 || r.Type == typePerCPUHash || r.Type == typePerCPUArray || r.Type == typeLRUPerCPUHash {
+	if r.perCPU() {
 		return r.CPUs * r.cell()
 	}
 	return int(r.ValueSize)
+}
+
+func (r *Raw) perCPU() bool {
+	return r.Type == typePerCPUHash || r.Type == typePerCPUArray || r.Type == typeLRUPerCPUHash
 }
 
 // cell is the size of one CPU's value in a per-CPU map.
