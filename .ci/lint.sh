@@ -1,0 +1,48 @@
+#!/bin/sh
+# `make lint`: everything a change must pass that is not a test. Runs all of it, then fails.
+set -eu
+cd "$(dirname "$0")/.."
+. .ci/host.sh
+check_go
+
+golangci=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+failed=
+lint() {
+  name=$1
+  shift
+  say "lint: $name"
+  "$@" >&2 || failed="$failed, $name"
+}
+
+files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
+
+formatted() {
+  unformatted=$(files '*.go' | xargs gofmt -l) || return 1
+  [ -z "$unformatted" ] || { printf 'not formatted by gofmt:\n%s\n' "$unformatted"; return 1; }
+}
+
+# No source file past 500 lines: past it, nobody reads it whole.
+short() {
+  files '*.go' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 500 { print $2 ": " $1 " lines, past 500"; bad = 1 } END { exit bad }'
+}
+
+shells() {
+  if command -v shellcheck > /dev/null 2>&1; then
+    files '.ci/*.sh' '.ci/run' | xargs shellcheck -x
+  else
+    say "  shellcheck is not installed: shell scripts not checked"
+  fi
+}
+
+lint gofmt formatted
+lint "go vet" "$GO" vet ./...
+lint "testreport" "$GO" test .ci/testreport.go .ci/testreport_test.go # ./... leaves .ci out
+lint "file length" short
+lint shellcheck shells
+lint "go.mod" "$GO" mod tidy -diff
+# Pinned; built from source by go run, cached by it, and never in our own go.mod.
+lint golangci-lint env CGO_ENABLED=0 "$GO" run "$golangci" run ./...
+
+[ -z "$failed" ] || die "lint failed: ${failed#, }"
+say "lint: ok"
