@@ -1,0 +1,151 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Bpftrace is one bpftrace program of a known version. It is safe for
+// concurrent use.
+type Bpftrace struct {
+	cfg     Config
+	path    string
+	version Version
+	known   *program
+}
+
+// Path is the absolute path of the program.
+func (b *Bpftrace) Path() string { return b.path }
+
+// Version is what the program says of itself.
+func (b *Bpftrace) Version() Version { return b.version }
+
+// program is what is known about one file. Find remembers it until the file changes.
+type program struct {
+	id      fileID
+	version Version
+
+	mu   sync.Mutex
+	info *Info
+}
+
+type fileID struct {
+	dev, ino uint64
+	size     int64
+	mtime    time.Time
+}
+
+// programs holds one entry per path ever found. A script that wraps bpftrace
+// does not change when the program behind it does.
+var programs = struct {
+	sync.Mutex
+	byPath map[string]*program
+}{byPath: map[string]*program{}}
+
+// Find finds bpftrace and asks its version (no root needed). Both are
+// remembered until the file changes. Errors: NotFoundError, VersionError,
+// DeadlineError, or ctx's.
+func Find(ctx context.Context, cfg Config) (*Bpftrace, error) {
+	path, fi, err := lookUp(cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bpftrace{cfg: cfg, path: path}
+	id := identify(fi)
+	programs.Lock()
+	b.known = programs.byPath[path]
+	programs.Unlock()
+	if b.known == nil || b.known.id != id {
+		v, err := b.askVersion(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b.known = &program{id: id, version: v}
+		programs.Lock()
+		programs.byPath[path] = b.known
+		programs.Unlock()
+	}
+	b.version = b.known.version
+	return b, nil
+}
+
+var searchDirs = []string{"/usr/bin", "/usr/local/bin", "/usr/sbin", "/sbin"}
+
+func lookUp(path string) (string, os.FileInfo, error) {
+	if path != "" {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return "", nil, err
+		}
+		fi, reason := executable(abs)
+		if reason != "" {
+			return "", nil, &NotFoundError{Path: path, Reason: reason}
+		}
+		return abs, fi, nil
+	}
+	reason := "not in PATH"
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), searchDirs...) {
+		if !filepath.IsAbs(dir) {
+			continue // as os/exec has it: nothing runs from where one happens to stand
+		}
+		file := filepath.Join(dir, "bpftrace")
+		fi, why := executable(file)
+		if why == "" {
+			return file, fi, nil
+		}
+		if why != noFile {
+			reason = file + ": " + why
+		}
+	}
+	return "", nil, &NotFoundError{Path: "bpftrace", Reason: reason, Install: installCommand()}
+}
+
+const noFile = "no such file"
+
+func executable(path string) (fi os.FileInfo, reason string) {
+	fi, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, noFile
+	case err != nil:
+		return nil, err.(*os.PathError).Err.Error()
+	case fi.IsDir():
+		return nil, "is a directory"
+	case !fi.Mode().IsRegular():
+		return nil, "is not a regular file"
+	case fi.Mode().Perm()&0o111 == 0:
+		return nil, "is not executable"
+	}
+	return fi, ""
+}
+
+func identify(fi os.FileInfo) fileID {
+	id := fileID{size: fi.Size(), mtime: fi.ModTime()}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		id.dev, id.ino = st.Dev, st.Ino
+	}
+	return id
+}
+
+const versionDeadline = 10 * time.Second
+
+func (b *Bpftrace) askVersion(ctx context.Context) (Version, error) {
+	a, err := b.ask(ctx, &request{kind: kindVersion, path: b.path}, versionDeadline)
+	if err != nil {
+		return Version{}, err
+	}
+	text := a.stdout + a.exit.Stderr
+	v, err := ParseVersion(text)
+	if a.exit.Signal != 0 || a.exit.Code != 0 {
+		err = errors.New(a.exit.String())
+	}
+	if err != nil {
+		return Version{}, &VersionError{Path: b.path, Output: clip(text, 200), Err: err}
+	}
+	return v, nil
+}

@@ -1,0 +1,183 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is one started bpftrace, wherever it runs: a direct child, or a
+// child of a root helper.
+type child interface {
+	pid() int
+	// signal reports os.ErrProcessDone once it has been reaped.
+	signal(syscall.Signal) error
+	// exited is closed when it has been reaped; status is valid from then on.
+	exited() <-chan struct{}
+	status() exitStatus
+	// release lets go of what outlives the process (the helper). Idempotent.
+	release()
+}
+
+// exitStatus is how a child ended.
+type exitStatus struct {
+	code         int // -1 where a signal ended it
+	signal       syscall.Signal
+	user, system time.Duration
+	maxRSS       int64 // bytes
+	lost         error // how it ended is not known: the helper is gone
+}
+
+// pipes are the ends to read of a started child: raw, blocking descriptors
+// that belong to the receiver. -1: not there.
+type pipes struct{ json, stdout, stderr int }
+
+func (p pipes) close() {
+	for _, fd := range []int{p.json, p.stdout, p.stderr} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}
+
+// directChild is a child of this process.
+type directChild struct {
+	proc *os.Process
+	done chan struct{}
+	st   exitStatus
+}
+
+func (c *directChild) pid() int                      { return c.proc.Pid }
+func (c *directChild) signal(s syscall.Signal) error { return c.proc.Signal(s) }
+func (c *directChild) exited() <-chan struct{}       { return c.done }
+func (c *directChild) status() exitStatus            { return c.st }
+func (c *directChild) release()                      {}
+
+// spawn starts c in a session of its own, to be killed by the kernel when
+// this process dies.
+func spawn(c command) (*directChild, pipes, error) {
+	ends, files, err := openFiles(c)
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	if err != nil {
+		ends.close()
+		return nil, pipes{}, err
+	}
+	started := make(chan error, 1)
+	ch := &directChild{done: make(chan struct{})}
+	go func() {
+		// The kernel sends PDEATHSIG when the *thread* that forked ends: this
+		// goroutine keeps its thread until the child has been reaped.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ch.proc, err = os.StartProcess(c.path, c.argv, &os.ProcAttr{
+			Dir: c.dir, Env: c.env, Files: files,
+			Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		})
+		started <- err
+		if err != nil {
+			return
+		}
+		state, err := ch.proc.Wait()
+		ch.st = statusOf(state, err)
+		close(ch.done)
+	}()
+	if err := <-started; err != nil {
+		ends.close()
+		return nil, pipes{}, fmt.Errorf("start %s: %w", c.path, err)
+	}
+	adjust(ch.proc.Pid, c.mem)
+	return ch, ends, nil
+}
+
+// openFiles makes the descriptors of a child: the source on a memory file (it
+// can neither block nor be left half-written), stdout and stderr on pipes,
+// and the JSON pipe.
+func openFiles(c command) (ends pipes, files []*os.File, err error) {
+	ends = pipes{-1, -1, -1}
+	stdin, err := memoryFile(c.stdin)
+	if err != nil {
+		return ends, nil, err
+	}
+	files = append(files, stdin)
+	add := func(end *int) {
+		if err != nil {
+			return
+		}
+		var p [2]int
+		if err = unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+			err = fmt.Errorf("pipe: %w", err)
+			return
+		}
+		*end = p[0]
+		files = append(files, os.NewFile(uintptr(p[1]), "pipe"))
+	}
+	add(&ends.stdout)
+	add(&ends.stderr)
+	if c.json {
+		add(&ends.json)
+		if err == nil {
+			enlargePipe(ends.json)
+		}
+	}
+	return ends, files, err
+}
+
+func memoryFile(text string) (*os.File, error) {
+	fd, err := unix.MemfdCreate("script", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "script")
+	if _, err = f.WriteString(text); err == nil {
+		_, err = f.Seek(0, 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// adjust is best effort: a bpftrace that grows should die before the daemon
+// that watches it, and needs a descriptor for each attach point.
+func adjust(pid int, memory uint64) {
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("500"), 0)
+	var lim unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &lim) == nil && lim.Cur < lim.Max {
+		lim.Cur = lim.Max
+		_ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &lim, nil)
+	}
+	if memory > 0 {
+		_ = unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: memory, Max: memory}, nil)
+	}
+}
+
+func statusOf(state *os.ProcessState, err error) exitStatus {
+	if err != nil || state == nil {
+		return exitStatus{code: -1, lost: errors.Join(errors.New("waiting for bpftrace failed"), err)}
+	}
+	st := exitStatus{code: state.ExitCode(), user: state.UserTime(), system: state.SystemTime()}
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		st.code, st.signal = -1, ws.Signal()
+	}
+	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
+		st.maxRSS = ru.Maxrss * 1024
+	}
+	return st
+}
+
+// stopNow ends a child that has nothing to lose, and waits for it.
+func stopNow(c child) {
+	_ = c.signal(syscall.SIGKILL)
+	<-c.exited()
+}
