@@ -64,7 +64,7 @@ suites() {
   case $1 in
     0.17) echo bookworm ;;
     0.23) echo trixie ;;
-    *) echo forky sid trixie bookworm ;;
+    *) echo sid forky trixie bookworm ;;
   esac
 }
 
