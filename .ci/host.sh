@@ -50,8 +50,8 @@ mount_tracefs() {
   may_root && root mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null && tracefs >/dev/null
 }
 
-# Our user-space tools may live in sbin, which is not in everybody's PATH.
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# What not everybody's PATH has: the system's tools, and Go where its installer puts it.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 export PATH
 
 GO=${GO:-go}

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 [ "$(uname -s)" = Linux ] ||
   die "bpftrace traces the Linux kernel; this is $(uname -s)." "Run this on Linux: a virtual machine will do."
 check_go
+may_root || command -v sudo > /dev/null 2>&1 ||
+  die "tracing the kernel needs root, and there is no sudo." "Run make run as root."
 may_root ||
   die "tracing the kernel needs root, and sudo would ask for a password." \
     "Run:  sudo -v && make run      (sudo remembers the password for a while)"

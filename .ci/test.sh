@@ -12,8 +12,15 @@ if [ -z "${TRACECAR_BPFTRACE:-}" ]; then
   [ -n "$TRACECAR_BPFTRACE" ] || unset TRACECAR_BPFTRACE
 fi
 [ -z "${TRACECAR_BPFTRACE:-}" ] || export TRACECAR_BPFTRACE
-if [ "$(uname -s)" = Linux ] && is_root; then
+[ "$(uname -s)" = Linux ] ||
+  die "bpftrace traces the Linux kernel; this is $(uname -s)." "Run the tests on Linux: a virtual machine will do."
+if is_root; then
   mount_tracefs || say "tracefs is not mounted and cannot be: tests of tracepoints will be skipped"
+else
+  say "not root: tests on the live kernel will be skipped. To run them:  sudo env \"PATH=\$PATH\" make test"
+fi
+if [ -z "${TRACECAR_BPFTRACE:-}" ] && ! command -v bpftrace > /dev/null 2>&1; then
+  say "no bpftrace: tests that need it will be skipped. \`make run\` installs it."
 fi
 
 exec sh .ci/go-test.sh "$@" ./...
