@@ -1,0 +1,153 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	sdk "github.com/mark3labs/mcp-go/mcp"
+)
+
+// guard stands before every route: who may ask (Host and Origin), how much
+// (body) and how slowly (deadlines).
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := s.refuseOrigin(r); why != "" {
+			writeError(w, r, http.StatusForbidden, why)
+			return
+		}
+		w = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w)}
+		if r.Body != nil && r.Body != http.NoBody {
+			body, status, err := readBody(w, r, s.cfg.MaxBody)
+			if err != nil {
+				w.Header().Set("Connection", "close")
+				writeError(w, r, status, err.Error())
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseOrigin says why r may not be served, or "". A web page must not drive
+// a tracer that runs as root: neither through a name of its own that it lets
+// resolve to this host (DNS rebinding: the Host is foreign), nor by a plain
+// request across origins (the Origin is foreign).
+func (s *Server) refuseOrigin(r *http.Request) string {
+	host := hostOf(r.Host)
+	named := slices.Contains(s.cfg.AllowedHosts, host)
+	if onLoopback(r) && !loopback(host) && !named {
+		return fmt.Sprintf("the Host header %q does not name this host", cut(r.Host, 100))
+	}
+	if len(s.cfg.AllowedHosts) > 0 && !named && !loopback(host) {
+		return fmt.Sprintf("the Host header %q is not allowed", cut(r.Host, 100))
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			return "requests of other web sites are not allowed"
+		}
+		return ""
+	}
+	if slices.Contains(s.cfg.AllowedOrigins, origin) || slices.Contains(s.cfg.AllowedOrigins, "*") {
+		return ""
+	}
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+		return ""
+	}
+	return fmt.Sprintf("the Origin %q is not allowed", cut(origin, 100))
+}
+
+func onLoopback(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && addr != nil && loopback(hostOf(addr.String()))
+}
+
+func hostOf(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	return strings.ToLower(strings.Trim(host, "[]"))
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// readBody reads r's whole body, at most limit bytes, within bodyTimeout; on
+// an error it returns the HTTP status that fits. Nothing is left unread: a
+// deadline still set when a long call begins would end that call.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int, error) {
+	control := http.NewResponseController(w)
+	// Not every ResponseWriter has deadlines (a test's has none).
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = control.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, http.StatusRequestEntityTooLarge, fmt.Errorf("the request body is larger than %d bytes", limit)
+	case err != nil:
+		return nil, http.StatusRequestTimeout, errors.New("the request body did not arrive in full")
+	}
+	return body, 0, nil
+}
+
+// writeError answers in the form that the route's clients read.
+func writeError(w http.ResponseWriter, r *http.Request, status int, message string) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/api/"):
+		writeJSON(w, status, map[string]any{"success": false, "error": message})
+	case r.URL.Path == "/mcp" || r.URL.Path == "/message":
+		writeJSON(w, status, rpcError(nil, sdk.INVALID_REQUEST, message))
+	default:
+		writeJSON(w, status, map[string]any{"error": message})
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := encode(v)
+	if err != nil {
+		status, b = http.StatusInternalServerError, json.RawMessage(`{"error":"the answer could not be encoded"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n'))
+}
+
+// deadlineWriter gives each write writeTimeout, so that a client which stops
+// reading is let go. A deadline on the whole answer would end long streams.
+type deadlineWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (w *deadlineWriter) Write(b []byte) (int, error) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return w.ResponseWriter.Write(b)
+}
+
+// Flush makes it an http.Flusher, which the SDK asks for.
+func (w *deadlineWriter) Flush() {
+	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = w.control.Flush()
+}
+
+// Unwrap gives http.ResponseController the writer below.
+func (w *deadlineWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

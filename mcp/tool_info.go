@@ -1,0 +1,64 @@
+package mcp
+
+import (
+	"context"
+	"time"
+
+	"tracecar/collector"
+)
+
+func (s *Server) infoTool() tool {
+	return tool{
+		name:       "get_bpftrace_info",
+		title:      "Describe this host's bpftrace",
+		describe:   describeInfo,
+		output:     schemaInfo,
+		readOnly:   true,
+		idempotent: true,
+		call: func(ctx context.Context, _ caller, _ arguments) *answer {
+			return answerWith(completeInfo(s.runner.Info(ctx)))
+		},
+	}
+}
+
+// completeInfo returns info with every map and list present.
+func completeInfo(info *collector.Info) *collector.Info {
+	c := *info
+	if c.Features == nil {
+		c.Features = map[string]bool{}
+	}
+	if c.Limits == nil {
+		c.Limits = map[string]int{}
+	}
+	c.Problems = present(c.Problems)
+	return &c
+}
+
+func (s *Server) validateTool() tool {
+	return tool{
+		name:       "validate_bpftrace_script",
+		title:      "Check a bpftrace script",
+		describe:   describeValidate,
+		output:     schemaValidation,
+		readOnly:   true,
+		idempotent: true,
+		params:     []param{s.scriptParam(), argsParam},
+		call: func(ctx context.Context, c caller, a arguments) *answer {
+			// An invalid script is a good answer to this question, not an error.
+			return answerWith(completeValidation(s.runner.Validate(ctx, script(c, a, 30*time.Second))))
+		},
+	}
+}
+
+func completeValidation(v *collector.Validation) *collector.Validation {
+	c := *v
+	c.Diagnostics = present(c.Diagnostics)
+	c.Probes = present(c.Probes)
+	c.Functions = present(c.Functions)
+	c.Maps = make([]collector.MapOutline, len(v.Maps))
+	for i, m := range v.Maps {
+		m.Keys = present(m.Keys)
+		c.Maps[i] = m
+	}
+	return &c
+}
