@@ -22,9 +22,9 @@ root() { if is_root; then "$@"; else sudo -n "$@"; fi; }
 install_packages() {
   may_root || return 1
   if command -v apt-get >/dev/null 2>&1; then
-    [ -n "${apt_updated:-}" ] || root apt-get -q update || say "apt-get update failed; trying with the lists there are"
+    [ -n "${apt_updated:-}" ] || root apt-get -qq update || say "apt-get update failed; trying with the lists there are"
     apt_updated=1
-    root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+    root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
       -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 install "$@"
   elif command -v dnf >/dev/null 2>&1; then root dnf -y install "$@"
   elif command -v zypper >/dev/null 2>&1; then root zypper --non-interactive install "$@"
