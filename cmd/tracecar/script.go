@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"tracecar/collector"
+)
+
+// maxScript bounds what is read as a script, in bytes.
+const maxScript = 16 << 20
+
+// scriptFlags are the flags of commands that take a script: FILE, - or -e.
+type scriptFlags struct {
+	expr     string
+	hasExpr  bool
+	bpftrace string
+	sudo     bool
+}
+
+func (f *scriptFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.expr, "expr", "e", "", "the script itself, instead of a file")
+	f.addHost(cmd)
+}
+
+func (f *scriptFlags) addHost(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.bpftrace, "bpftrace", os.Getenv("TRACECAR_BPFTRACE_PATH"), "`path` of bpftrace (default: the first in PATH)")
+	cmd.Flags().BoolVar(&f.sudo, "sudo", false, "use sudo -n when not root")
+	_ = cmd.MarkFlagFilename("bpftrace")
+}
+
+// read returns the script; what follows a file or - are its parameters.
+func (f *scriptFlags) read(cmd *cobra.Command, args []string) (s collector.Script, err error) {
+	f.hasExpr = cmd.Flags().Changed("expr")
+	switch {
+	case f.hasExpr:
+		s.Source, s.Name, s.Args = f.expr, "-e", args
+	case len(args) == 0:
+		return s, usageError("no script: give a FILE, - for standard input, or -e 'SCRIPT'")
+	default:
+		text, err := readInput(cmd, args[0], maxScript)
+		if err != nil {
+			return s, err
+		}
+		s.Source, s.Name, s.Args = string(text), args[0], args[1:]
+	}
+	return s, nil
+}
+
+// readInput reads a file, or standard input for "-".
+func readInput(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
+	in := cmd.InOrStdin()
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	switch {
+	case err != nil:
+		return nil, &exitError{exitUsage, fmt.Errorf("read %s: %w", name, err)}
+	case int64(len(text)) > limit:
+		return nil, &exitError{exitUsage, fmt.Errorf("%s is larger than %d bytes", name, limit)}
+	}
+	return text, nil
+}
+
+func (f *scriptFlags) runner(o collector.Options) (*collector.Runner, error) {
+	o.Bpftrace = f.bpftrace
+	if f.sudo {
+		helper, err := helperArgv()
+		if err != nil {
+			return nil, err
+		}
+		o.Helper = helper
+	}
+	return collector.NewRunner(o), nil
+}
+
+// helperArgv is the exact command that the sudoers line allows.
+func helperArgv() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, errors.Join(errors.New("cannot tell the path of tracecar, which sudo has to start"), err)
+	}
+	return []string{self, helperCommand}, nil
+}
+
+// formatFlag is --format with its allowed values.
+func formatFlag(cmd *cobra.Command, format *string, def string) {
+	cmd.Flags().StringVar(format, "format", def, "`json` or text")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"json", "text"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func checkFormat(format string) error {
+	if format != "json" && format != "text" {
+		return usageError("--format %q: want json or text", format)
+	}
+	return nil
+}

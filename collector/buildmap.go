@@ -1,0 +1,131 @@
+package collector
+
+import (
+	"fmt"
+
+	"tracecar/collector/kernelmap"
+	"tracecar/collector/mapkey"
+	"tracecar/parser"
+	"tracecar/parser/script"
+)
+
+// buildMap makes the Map of one print, with its keys as exact as they can be
+// had (t is the kernel's copy of the map at that time, or nil), and tells how many rows the limit left out. bpftrace prints the largest
+// last, so the first go.
+func (f *Translator) buildMap(p mapPrint, t *kernelmap.Table) (m Map, left uint64) {
+	sm := f.scriptMap(p.state.Name)
+	m = Map{Name: p.state.Name, Kind: mapKind(sm, p), Keys: []string{}, Rows: []Row{}}
+	rows := p.state.Rows
+	if p.state.Keyed {
+		m.Keys = keyNames(sm)
+	}
+	var keys []mapkey.Key
+	if p.state.Keyed {
+		keys = mapkey.Resolve(f.source(m.Name, t), rows)
+	}
+	if f.maxRows > 0 && len(rows) > f.maxRows {
+		left = uint64(len(rows) - f.maxRows)
+	}
+	for i := int(left); i < len(rows); i++ {
+		r := Row{Value: typedValue(sm, rows[i].Value)}
+		if keys != nil {
+			r.Key, r.Ambiguous = keys[i].Parts, keys[i].Ambiguous
+		}
+		m.Rows = append(m.Rows, r)
+	}
+	return m, left
+}
+
+// mapKind takes the kind from the script, or, without one, what the message
+// itself tells: avg() and stats() share a type, hist() and lhist() another.
+func mapKind(sm *script.Map, p mapPrint) string {
+	if sm != nil && sm.Kind != script.KindUnknown {
+		return string(sm.Kind)
+	}
+	switch p.typ {
+	case parser.TypeTSeries:
+		return string(script.KindTSeries)
+	case parser.TypeStats:
+		for _, r := range p.state.Rows {
+			if r.Value.Kind() == parser.KindStats {
+				return string(script.KindStats)
+			}
+			return string(script.KindAvg)
+		}
+	}
+	return string(script.KindUnknown)
+}
+
+// keyNames names the parts of a map's key: as the script has them, else
+// key0, key1, ….
+func keyNames(sm *script.Map) []string {
+	if sm == nil || len(sm.Keys) == 0 {
+		return []string{"key0"}
+	}
+	names := make([]string, len(sm.Keys))
+	for i, k := range sm.Keys {
+		names[i] = k.Name
+		if names[i] == "" {
+			names[i] = fmt.Sprintf("key%d", i)
+		}
+	}
+	return names
+}
+
+// typedValue gives a value the type that the script says it has, where
+// bpftrace prints another: integers beyond 2^53 as strings since 0.24,
+// booleans as numbers before it, stacks as text.
+func typedValue(sm *script.Map, v parser.Value) parser.Value {
+	if sm == nil {
+		return v
+	}
+	switch sm.Kind {
+	case script.KindCount, script.KindSum, script.KindMin, script.KindMax, script.KindAvg:
+		return asInteger(v)
+	case script.KindStats:
+		if v.Kind() == parser.KindStats {
+			s := v.Stats()
+			return parser.StatsOf(parser.Stats{Count: asInteger(s.Count), Average: asInteger(s.Average), Total: asInteger(s.Total)})
+		}
+	case script.KindValue:
+		return typed(sm.Value, v)
+	}
+	return v
+}
+
+func asInteger(v parser.Value) parser.Value {
+	if v.Kind() == parser.KindText {
+		if n, ok := mapkey.Number(v.Text()); ok {
+			return n
+		}
+	}
+	return v
+}
+
+func typed(t script.Type, v parser.Value) parser.Value {
+	switch t.Kind {
+	case script.TypeInt, script.TypePointer, script.TypeEnum:
+		return asInteger(v)
+	case script.TypeBool:
+		if i, ok := v.Int64(); ok {
+			return parser.Bool(i != 0)
+		}
+	case script.TypeKernelStack, script.TypeUserStack:
+		if v.Kind() == parser.KindText {
+			if frames, ok := mapkey.Frames(v.Text()); ok {
+				return parser.Frames(frames)
+			}
+		}
+	case script.TypeTuple:
+		elems := v.Elems()
+		if len(elems) != len(t.Elems) {
+			return v
+		}
+		out := make([]parser.Value, len(elems))
+		for i, e := range elems {
+			out[i] = typed(t.Elems[i], e)
+		}
+		return parser.Array(out)
+	}
+	return v
+}

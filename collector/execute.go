@@ -1,0 +1,172 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tracecar/collector/executor"
+	"tracecar/collector/mapkey"
+	"tracecar/parser"
+	"tracecar/parser/script"
+)
+
+// startTimeout bounds the start of a process; sudo can hang on a password
+// server.
+const startTimeout = 30 * time.Second
+
+// execute takes one run from admission to its Result.
+func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, run.Stop)()
+	if err := r.admission.enter(run.stopContext(ctx)); err != nil {
+		run.refuse(err)
+		return
+	}
+	defer r.admission.leave()
+
+	proc, err := r.launch(ctx, run)
+	if err != nil {
+		run.end(outcome{err: err, cancelled: ctx.Err() != nil}, nil)
+		return
+	}
+	defer proc.Close()
+	for _, s := range sinks {
+		s.Begin(RunInfo{ID: run.id, Script: run.script, Parsed: run.fold.script, Version: run.version, Started: run.started})
+	}
+	hold := r.kernel.hold(proc, run.fold.needsKernel())
+	defer hold.release()
+
+	over := make(chan string, 1)
+	var o outcome
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		o.timedOut, o.cancelled, o.limit = run.wait(proc, over, r.opts, hold.attached)
+		proc.Stop()
+	}()
+	o2 := r.read(run, proc, sinks, over)
+	exit, lost := proc.Wait()
+	<-watched
+	o.exit, o.err = exit, errors.Join(o2, lost)
+	// A script that ended by itself just as its time was up did not time out.
+	o.timedOut = o.timedOut && exit.Stopped
+	o.cancelled = o.cancelled && exit.Stopped
+	run.end(o, hold.tables(run.fold.script, run.version))
+	for _, s := range sinks {
+		s.End(run.state)
+	}
+}
+
+// launch finds bpftrace and starts the script.
+func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Process, error) {
+	ctx, cancel := context.WithTimeout(run.stopContext(ctx), startTimeout)
+	defer cancel()
+	bt, err := r.bpftrace(ctx, run.script.Sudo)
+	if err != nil {
+		return nil, err
+	}
+	parsed := script.Parse(run.script.Source)
+	run.mu.Lock()
+	run.version = bt.Version().String()
+	run.fold.Translator = NewTranslator(parsed, run.version, run.script.MaxRows)
+	run.mu.Unlock()
+	return bt.Start(ctx, executor.Job{Source: run.script.Source, Args: run.script.Args})
+}
+
+func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, error) {
+	return executor.Find(ctx, executor.Config{
+		Path:     r.opts.Bpftrace,
+		Sudo:     sudo,
+		Helper:   r.opts.Helper,
+		Handlers: r.kernel.handlers(),
+		Limits:   r.opts.Limits,
+	})
+}
+
+// read takes everything that bpftrace prints, until EOF, whatever happens.
+func (r *Runner) read(run *Run, proc *executor.Process, sinks []Sink, over chan<- string) error {
+	out := proc.Output()
+	rd := parser.NewReader(out, parser.WithVersion(run.version))
+	limited := false
+	for rd.Scan() {
+		rec := rd.Record()
+		if rec.Type == parser.TypeAttachedProbes {
+			proc.SetAttachPoints(int(rec.Count))
+		}
+		for _, s := range sinks {
+			s.Record(rec)
+		}
+		run.record(rec)
+		if limited {
+			continue
+		}
+		if why := r.pastLimit(run, out.Bytes()); why != "" {
+			limited = true
+			over <- why
+		}
+	}
+	return rd.Err()
+}
+
+func (r *Runner) pastLimit(run *Run, bytes uint64) string {
+	switch {
+	case bytes > r.opts.MaxOutput:
+		return fmt.Sprintf("the script was stopped: it printed more than %d bytes", r.opts.MaxOutput)
+	case run.fold.helperErrors > r.opts.MaxHelperErrors:
+		return fmt.Sprintf("the script was stopped: more than %d helper errors", r.opts.MaxHelperErrors)
+	}
+	return ""
+}
+
+// wait watches a live run until it should be stopped, or has ended.
+func (r *Run) wait(proc *executor.Process, over <-chan string, o Options, onAttach func()) (timedOut, cancelled bool, limit string) {
+	late := time.NewTimer(o.AttachTimeout)
+	defer late.Stop()
+	attached := proc.Attached()
+	var clock <-chan time.Time
+	for {
+		select {
+		case <-attached:
+			attached = nil
+			late.Stop()
+			r.setAttached()
+			onAttach()
+			if r.script.Timeout > 0 {
+				t := time.NewTimer(r.script.Timeout)
+				defer t.Stop()
+				clock = t.C
+			}
+		case <-clock:
+			return true, false, ""
+		case <-late.C:
+			return false, false, fmt.Sprintf("the script was stopped: its probes were not attached within %v", o.AttachTimeout)
+		case limit = <-over:
+			return false, false, limit
+		case <-r.stop:
+			return false, true, ""
+		case <-proc.Done():
+			select {
+			case <-attached:
+				r.setAttached()
+			default:
+			}
+			return false, false, ""
+		}
+	}
+}
+
+// needsKernel tells whether this script has keys that bpftrace may print
+// inexactly, or maps of which only the kernel tells whether they were empty
+// at the end.
+func (f *fold) needsKernel() bool {
+	for i := range f.script.Maps {
+		m := &f.script.Maps[i]
+		if m.Keys != nil && mapkey.NeedsKernel(f.dialect, m.Keys, m.KeyUnclear) || f.prints(m.Name) && f.removesKeys(m.Name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,80 @@
+package collector
+
+import (
+	"fmt"
+
+	"tracecar/collector/kernelmap"
+	"tracecar/parser"
+)
+
+// maxProblems bounds how many different problems of one run are kept as
+// diagnostics; beyond it they are counted in the last one.
+const maxProblems = 100
+
+// fold turns the records of one run into the state its Result shows. It is
+// not safe for concurrent use; Run guards it.
+type fold struct {
+	Translator
+
+	log         eventLog
+	maps        mapStates
+	attached    int64
+	lost        uint64
+	rowsLeftOut uint64
+	problems    problems
+	// helperErrors counts what bpftrace said of failing helpers: a full map
+	// says it at every update, without end.
+	helperErrors uint64
+	records      int64
+}
+
+// record takes one record; rec is only read during the call.
+func (f *fold) record(rec *parser.Record) {
+	f.records++
+	if rec.Truncated > 0 {
+		f.problems.add(Diagnostic{Severity: "warning", Message: fmt.Sprintf(
+			"a line of bpftrace's output was longer than the line limit: %d bytes of it were left out", rec.Truncated)})
+	}
+	switch rec.Type {
+	case parser.TypeAttachedProbes:
+		f.attached = int64(rec.Count)
+	case parser.TypeLostEvents:
+		f.lost += rec.Count
+	case parser.TypeMap, parser.TypeHist, parser.TypeStats, parser.TypeTSeries:
+		f.mapState(rec)
+	case parser.TypeHelperError:
+		f.helperErrors++
+		f.problems.add(ProblemDiagnostic(rec))
+	case parser.TypeRuntimeError:
+		f.problems.add(ProblemDiagnostic(rec))
+	case parser.TypeMalformed, parser.TypeUnknown:
+		f.problems.add(malformed(rec))
+	default:
+		f.mapEvents(f.maps.flush())
+		if !f.log.wants() {
+			f.log.skip()
+			return
+		}
+		ev, _ := f.Event(rec)
+		f.log.add(ev, eventSize(ev))
+	}
+}
+
+// result gives the state of the fold, without events; tables are the kernel's
+// maps at this time, or nil.
+func (f *fold) result(tables *kernelmap.Tables) *Result {
+	res := &Result{
+		ProbesAttached: f.attached,
+		LostEvents:     f.lost,
+		Events:         []Event{},
+		Maps:           []Map{},
+		Diagnostics:    f.problems.diagnostics(),
+		Truncated:      Truncated{Rows: f.rowsLeftOut},
+	}
+	for _, name := range f.maps.names() {
+		m, left := f.buildMap(f.maps.last[name], table(tables, name))
+		res.Maps = append(res.Maps, m)
+		res.Truncated.Rows += left
+	}
+	return res
+}

@@ -1,0 +1,119 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"tracecar/collector/executor"
+)
+
+// Info describes the host and its bpftrace.
+type Info struct {
+	// Available: scripts can run here, as far as can be told without running one.
+	Available bool   `json:"available"`
+	Version   string `json:"version"` // of bpftrace, "" where there is none
+	// DefaultTimeout and MaxTimeout are in seconds.
+	DefaultTimeout int    `json:"default_timeout"`
+	MaxTimeout     int    `json:"max_timeout"`
+	Path           string `json:"path"`
+	// Features holds what bpftrace --info answers with yes or no, by its own names.
+	Features map[string]bool `json:"features"`
+	Kernel   string          `json:"kernel"`
+	Arch     string          `json:"arch"`
+	Distro   string          `json:"distro"`
+	BTF      bool            `json:"btf"`
+	Tracefs  bool            `json:"tracefs"` // mounted; without it there are no tracepoints
+	Kprobes  bool            `json:"kprobes"`
+	// Lockdown is none, integrity or confidentiality, "" where the kernel does not say.
+	Lockdown string         `json:"lockdown"`
+	Root     bool           `json:"root"`
+	Limits   map[string]int `json:"limits"`
+	// Problems says what is missing, each with what mends it.
+	Problems []HostProblem `json:"problems"`
+}
+
+// HostProblem is one thing the host lacks.
+type HostProblem struct {
+	What string `json:"what"`
+	Fix  string `json:"fix,omitempty"` // a command, or what to do
+	// Fatal: no script can run until it is mended.
+	Fatal bool `json:"fatal"`
+}
+
+// infoTimeout bounds how long bpftrace may take to describe itself.
+const infoTimeout = 45 * time.Second
+
+// Info looks at the host and asks bpftrace what it can do.
+func (r *Runner) Info(ctx context.Context) *Info {
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	host := executor.DescribeHost()
+	info := &Info{
+		DefaultTimeout: int(r.opts.DefaultTimeout / time.Second),
+		MaxTimeout:     int(r.opts.MaxTimeout / time.Second),
+		Features:       map[string]bool{},
+		Kernel:         host.Kernel,
+		Arch:           host.Arch,
+		Distro:         host.Distro,
+		BTF:            host.BTF,
+		Tracefs:        host.Tracefs,
+		Kprobes:        host.Kprobes,
+		Lockdown:       host.Lockdown,
+		Root:           host.Root,
+		Limits: map[string]int{
+			"max_runs":   r.opts.MaxRuns,
+			"queue":      r.opts.Queue,
+			"max_events": r.opts.MaxEvents,
+			"max_rows":   r.opts.MaxRows,
+		},
+		Problems: []HostProblem{},
+	}
+	bt, err := r.bpftrace(ctx, r.opts.Helper != nil)
+	host.AddProblems(bt, err)
+	if err == nil {
+		info.Version, info.Path = bt.Version().String(), bt.Path()
+		if says, err := bt.Info(ctx); err == nil {
+			info.Features = says.Features
+		}
+	}
+	info.Available = true
+	for _, p := range host.Problems {
+		info.Problems = append(info.Problems, HostProblem{What: p.What, Fix: p.Fix, Fatal: p.Fatal})
+		info.Available = info.Available && !p.Fatal
+	}
+	return info
+}
+
+// ProbeInfo is one attach point that exists.
+type ProbeInfo struct {
+	Name string  `json:"name"`
+	Args []Field `json:"args,omitempty"`
+}
+
+// Field is one argument of an attach point.
+type Field struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Probes lists attach points that match pattern by bpftrace's own search (""
+// is all), in bpftrace's order, where asked for with their arguments.
+func (r *Runner) Probes(ctx context.Context, pattern string, details bool) ([]ProbeInfo, error) {
+	bt, err := r.bpftrace(ctx, r.opts.Helper != nil)
+	if err != nil {
+		return nil, err
+	}
+	points, err := bt.List(ctx, pattern, details)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ProbeInfo, 0, len(points))
+	for _, p := range points {
+		info := ProbeInfo{Name: p.Name}
+		for _, a := range p.Args {
+			info.Args = append(info.Args, Field{Name: a.Name, Type: a.Type})
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}

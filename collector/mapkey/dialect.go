@@ -1,0 +1,34 @@
+package mapkey
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Dialect is how one version of bpftrace prints keys.
+type Dialect struct {
+	Version string
+	// DropsSpaces: all spaces and one outer pair of parentheses are deleted
+	// from every key (0.24 and later; measured on 0.27.0 and 0.27.1).
+	DropsSpaces bool
+	// BoolNumbers: booleans print as 1 and 0 (before 0.24), or -1 in a map of 0.23.
+	BoolNumbers bool
+	// DoubleEscapeUnknown: the version is not known, so a backslash in a key
+	// may be bpftrace's own second escape (0.22 and 0.23).
+	DoubleEscapeUnknown bool
+}
+
+// DialectOf returns the dialect of a version such as "0.23.2". An unknown
+// version ("") is taken for one that may do all of it.
+func DialectOf(version string) Dialect {
+	v := strings.TrimPrefix(version, "v")
+	major, rest, _ := strings.Cut(v, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	ma, err1 := strconv.Atoi(major)
+	mi, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil {
+		return Dialect{Version: v, DropsSpaces: true, DoubleEscapeUnknown: true}
+	}
+	new := ma > 0 || mi >= 24
+	return Dialect{Version: v, DropsSpaces: new, BoolNumbers: !new}
+}

@@ -1,0 +1,246 @@
+package collector
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"tracecar/collector/executor"
+	"tracecar/collector/kernelmap"
+	"tracecar/parser"
+)
+
+// Run is one execution of a script.
+type Run struct {
+	id      string
+	script  Script
+	started time.Time
+	keep    bool // after its end, for Get
+	done    chan struct{}
+
+	stopOnce sync.Once
+	stop     chan struct{}
+
+	mu       sync.Mutex
+	fold     *fold
+	attached bool
+	ended    time.Time
+	version  string
+	// state is what Result gives: StatusRunning until done.
+	state *Result
+}
+
+func newRun(s Script, newest bool, o Options) *Run {
+	f := &fold{Translator: NewTranslator(nil, "", s.MaxRows)}
+	f.log = eventLog{max: s.MaxEvents, maxBytes: o.MaxEventBytes, newest: newest}
+	return &Run{
+		id:      rand.Text(),
+		script:  s,
+		started: time.Now(),
+		done:    make(chan struct{}),
+		stop:    make(chan struct{}),
+		fold:    f,
+	}
+}
+
+// ID is unique and hard to guess.
+func (r *Run) ID() string { return r.id }
+
+// Script returns what was asked for.
+func (r *Run) Script() Script { return r.script }
+
+// Started returns when the run was accepted.
+func (r *Run) Started() time.Time { return r.started }
+
+// Done is closed when the run has ended and its Result is final.
+func (r *Run) Done() <-chan struct{} { return r.done }
+
+// Stop ends the run as a user would with Ctrl-C: maps are printed, the Result
+// says cancelled. It returns at once and is idempotent.
+func (r *Run) Stop() { r.stopOnce.Do(func() { close(r.stop) }) }
+
+// Progress returns the counters of the run; cheap.
+func (r *Run) Progress() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := Progress{
+		Status:         StatusRunning,
+		Elapsed:        time.Since(r.started),
+		ProbesAttached: r.fold.attached,
+		Attaching:      !r.attached,
+		Events:         r.fold.log.total,
+		LostEvents:     r.fold.lost,
+	}
+	if r.state != nil {
+		p.Status, p.Attaching, p.Elapsed = r.state.Status, false, r.ended.Sub(r.started)
+	}
+	return p
+}
+
+// Result returns the state now: final once Done, else with StatusRunning, the
+// events so far from number cursor on (0 is the first), and the maps as last
+// printed. The second value is the cursor for the next call; events that were
+// dropped before being read are counted in Truncated.Events.
+func (r *Run) Result(cursor int64) (*Result, int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var res Result
+	if r.state != nil {
+		res = *r.state
+	} else {
+		res = *r.fold.result(nil)
+		res.Status, res.BpftraceVersion = StatusRunning, r.version
+		res.DurationMS = time.Since(r.started).Milliseconds()
+	}
+	var next int64
+	res.Events, next, res.Truncated.Events = r.fold.log.since(cursor)
+	return &res, next
+}
+
+// outcome is how a run came to its end.
+type outcome struct {
+	exit      *executor.Exit
+	err       error // it could not be started, or not be read
+	timedOut  bool
+	cancelled bool
+	// limit says which limit it ran past.
+	limit string
+}
+
+// end makes the Result final.
+func (r *Run) end(o outcome, tables *kernelmap.Tables) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = time.Now()
+	ended := o.exit != nil && o.exit.Signal == 0
+	r.fold.finish(tables, ended)
+
+	res := r.fold.result(tables)
+	res.BpftraceVersion = r.version
+	res.DurationMS = r.ended.Sub(r.started).Milliseconds()
+	r.judge(res, o)
+	// The newest state of the maps is in the Result now.
+	r.fold.maps = mapStates{}
+	r.state = res
+	close(r.done)
+}
+
+// judge sets how the run ended.
+func (r *Run) judge(res *Result, o outcome) {
+	if o.exit != nil {
+		res.ExitCode = o.exit.Code
+		res.Diagnostics = append(diagnosticsOf(o.exit.Diagnostics), res.Diagnostics...)
+	}
+	switch {
+	case o.err != nil && o.exit == nil:
+		res.Status, res.ExitCode = StatusFailed, -1
+		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
+	case o.limit != "":
+		res.Status = StatusKilled
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error", Message: o.limit})
+	case o.exit.Killed:
+		res.Status = StatusKilled
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
+			Message: "bpftrace did not end when told to and was killed: its last maps are missing"})
+		if o.timedOut {
+			res.TimedOut, res.ExitCode = true, ExitTimedOut
+		}
+	case o.timedOut:
+		res.Status, res.TimedOut, res.ExitCode = StatusTimedOut, true, ExitTimedOut
+	case o.cancelled:
+		res.Status = StatusCancelled
+	case o.exit.Signal != 0 && r.attached:
+		res.Status = StatusKilled
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
+			Message: "bpftrace was " + o.exit.String() + ": its last maps are missing"})
+	case o.exit.Signal != 0:
+		res.Status = StatusFailed
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
+			Message: "bpftrace was " + o.exit.String() + " before its probes were attached"})
+	case o.exit.Code != 0 && !r.attached:
+		res.Status = StatusFailed
+		if !hasError(res.Diagnostics) {
+			res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error", Message: unexplained(o.exit)})
+		}
+	default:
+		res.Status = StatusCompleted
+	}
+	if o.err != nil && o.exit != nil {
+		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
+	}
+}
+
+// record takes one record off the stream.
+func (r *Run) record(rec *parser.Record) {
+	r.mu.Lock()
+	r.fold.record(rec)
+	r.mu.Unlock()
+}
+
+// setAttached notes that bpftrace has attached all probes.
+func (r *Run) setAttached() {
+	r.mu.Lock()
+	r.attached = true
+	r.mu.Unlock()
+}
+
+// stopContext returns a context that ends with ctx or with Stop.
+func (r *Run) stopContext(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		select {
+		case <-r.stop:
+		case <-r.done:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx
+}
+
+// refuse ends a run that was never started.
+func (r *Run) refuse(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = time.Now()
+	status := StatusRefused
+	if errors.Is(err, context.Canceled) {
+		status, err = StatusCancelled, errors.New("cancelled before it was started")
+	}
+	r.state = &Result{
+		Status:      status,
+		ExitCode:    -1,
+		DurationMS:  r.ended.Sub(r.started).Milliseconds(),
+		Events:      []Event{},
+		Maps:        []Map{},
+		Diagnostics: []Diagnostic{{Severity: "error", Message: err.Error()}},
+	}
+	close(r.done)
+}
+
+func (r *Run) isDone() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *Run) endedAt() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+// Progress is what a run has done so far.
+type Progress struct {
+	Status         Status
+	Elapsed        time.Duration
+	ProbesAttached int64
+	Attaching      bool // probes are not known to be attached yet
+	Events         int64
+	LostEvents     uint64
+}

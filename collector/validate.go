@@ -1,0 +1,95 @@
+package collector
+
+import (
+	"context"
+	"slices"
+
+	"tracecar/collector/executor"
+	"tracecar/parser/script"
+)
+
+// Validation is bpftrace's verdict on a script, and what it would do.
+type Validation struct {
+	Valid       bool         `json:"valid"`
+	Diagnostics []Diagnostic `json:"diagnostics"`
+	// Probes lists each attach point as written with how many it matches.
+	Probes []ProbeMatch `json:"probes"`
+	Maps   []MapOutline `json:"maps"`
+	// Functions are the functions called, each once, in order of appearance.
+	Functions []string `json:"functions"`
+}
+
+// ProbeMatch is one attach point of a script.
+type ProbeMatch struct {
+	Probe string `json:"probe"`
+	// Matches is how many attach points it matches; -1 where bpftrace cannot tell.
+	Matches int `json:"matches"`
+}
+
+// MapOutline is what a script says about one map.
+type MapOutline struct {
+	Name string   `json:"name"`
+	Kind string   `json:"kind"`
+	Keys []string `json:"keys"`
+}
+
+// Validate has bpftrace check a script without attaching it: syntax, types,
+// and that its probes exist. Where no verdict is reached the script is not
+// valid, and a diagnostic says why.
+func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
+	parsed := script.Parse(s.Source)
+	v := &Validation{Diagnostics: []Diagnostic{}, Probes: []ProbeMatch{}, Maps: []MapOutline{}, Functions: []string{}}
+	for i := range parsed.Maps {
+		m := &parsed.Maps[i]
+		o := MapOutline{Name: m.Name, Kind: string(m.Kind), Keys: []string{}}
+		if len(m.Keys) > 0 {
+			o.Keys = keyNames(m)
+		}
+		v.Maps = append(v.Maps, o)
+	}
+	for _, c := range parsed.Calls {
+		if !slices.Contains(v.Functions, c.Name) {
+			v.Functions = append(v.Functions, c.Name)
+		}
+	}
+	bt, err := r.bpftrace(ctx, s.Sudo)
+	if err != nil {
+		v.Diagnostics = errorDiagnostics(err)
+		return v
+	}
+	check, err := bt.Validate(ctx, s.Source, s.Args)
+	if err != nil {
+		v.Diagnostics = errorDiagnostics(err)
+		return v
+	}
+	v.Valid = check.Valid
+	v.Diagnostics = diagnosticsOf(check.Diagnostics)
+	if !v.Valid && !hasError(v.Diagnostics) {
+		v.Diagnostics = append(v.Diagnostics, Diagnostic{Severity: "error", Message: unexplained(check.Exit)})
+	}
+	v.Probes = matches(ctx, bt, parsed, v.Valid)
+	return v
+}
+
+// listed are the providers of which bpftrace -l knows the attach points of a
+// wildcard; all others attach as written.
+var listed = []string{"tracepoint", "rawtracepoint", "kprobe", "kretprobe", "fentry", "fexit", "uprobe", "uretprobe", "usdt", "iter", "software", "hardware"}
+
+func matches(ctx context.Context, bt *executor.Bpftrace, s *script.Script, valid bool) []ProbeMatch {
+	out := []ProbeMatch{}
+	for _, p := range s.Probes {
+		for _, ap := range p.AttachPoints {
+			m := ProbeMatch{Probe: ap.Text, Matches: -1}
+			switch {
+			case !ap.Wildcard && valid:
+				m.Matches = 1
+			case ap.Wildcard && slices.Contains(listed, ap.Provider):
+				if points, err := bt.List(ctx, ap.Text, false); err == nil {
+					m.Matches = len(points)
+				}
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
