@@ -2,6 +2,7 @@ package kernelmap
 
 import (
 	"errors"
+	"fmt"
 
 	"tracecar/parser"
 	"tracecar/parser/script"
@@ -47,32 +48,222 @@ type Row struct {
 	// Opaque says that bpftrace formats the value itself (a stack, a symbol,
 	// an address): take it from its JSON.
 	Opaque bool
+	// Unsure says that the script does not tell the value's type, or not
+	// whether it is signed where that matters: prefer its JSON.
+	Unsure bool
 }
-
-// Part is one part of a key.
-type Part struct {
-	Value parser.Value
-	// Opaque says that bpftrace formats this part itself (a stack, a symbol,
-	// an address, an enum): Value is KindNone and the text must come from its JSON.
-	Opaque bool
-}
-
-// Verified tells whether the layouts of a bpftrace version ("0.23.2",
-// "v0.17.0") were tested against its own JSON.
-func Verified(version string) bool { return false }
 
 // Decode turns what Dump read into typed tables, by what the script says
 // about its maps. It fails with ErrUnverified for versions whose layouts it
 // does not know; a map that it cannot decode is left out and named in Skipped.
 func Decode(raws []Raw, s *script.Script, version string) (*Tables, error) {
-	return nil, ErrUnverified
+	d, ok := dialectOf(version)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrUnverified, version)
+	}
+	found, skipped := pair(raws, s.Maps)
+	t := &Tables{Verified: d.verified, Skipped: skipped}
+	seen := map[string]bool{}
+	for i := range s.Maps {
+		m := &s.Maps[i]
+		r := found[m.Name]
+		if r == nil || seen[m.Name] {
+			continue
+		}
+		seen[m.Name] = true
+		table, err := decodeMap(r, m, d)
+		if err != nil {
+			skipped[m.Name] = err.Error()
+			continue
+		}
+		t.Maps = append(t.Maps, *table)
+	}
+	return t, nil
 }
 
-// Render returns the text that bpftrace of this version prints for a key in
-// its JSON, once JSON escapes, byte escapes and double escapes are undone.
-// ok is false where a part is opaque: then only Match can tell.
-func Render(version string, parts []Part) (text string, ok bool) { return "", false }
+// mapDecoder decodes the rows of one map.
+type mapDecoder struct {
+	raw  *Raw
+	m    *script.Map
+	d    dialect
+	keys []cell
+	// keySize is the bytes of the script's key; what follows it is a bucket
+	// number, or in 0.17 the half of an avg or stats.
+	keySize int
+	slab    []Part
+}
 
-// Match tells whether text, a key as the parser gives it, can be bpftrace's
-// print of parts; an opaque part matches any text.
-func Match(version string, parts []Part, text string) bool { return false }
+func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if m.KeyUnclear {
+		return nil, errors.New("the script does not tell the shape of its key")
+	}
+	if d.btf && (r.Key == nil || r.Value == nil) {
+		return nil, errors.New("the kernel has no type information for it")
+	}
+	dec := &mapDecoder{raw: r, m: m, d: d, keySize: int(r.KeySize)}
+	if dec.tailed() {
+		if dec.keySize -= 8; dec.keySize < 0 {
+			return nil, fmt.Errorf("a key of %d bytes holds no bucket", r.KeySize)
+		}
+	}
+	if err := dec.compileKey(); err != nil {
+		return nil, err
+	}
+	t := &Table{Name: m.Name, Kind: m.Kind, Keyed: len(m.Keys) > 0, Truncated: r.Truncated}
+	var err error
+	switch {
+	case m.Kind == script.KindHist || m.Kind == script.KindLhist:
+		t.Rows, err = dec.histograms()
+	case dec.tailed():
+		t.Rows, err = dec.halves()
+	default:
+		t.Rows, err = dec.plain()
+	}
+	if err == nil && !t.Keyed && len(t.Rows) > 1 {
+		err = errors.New("a map without key has several entries")
+	}
+	return t, err
+}
+
+// tailed tells whether keys end in 8 bytes that are not the script's.
+func (dec *mapDecoder) tailed() bool {
+	switch dec.m.Kind {
+	case script.KindHist, script.KindLhist:
+		return true
+	case script.KindAvg, script.KindStats:
+		return !dec.d.btf
+	}
+	return false
+}
+
+// check tells whether sizes and bytes agree: a Raw may come from a foreign process.
+func (r *Raw) check() error {
+	ks, vs := int64(r.KeySize), int64(r.Stride())
+	const most = 1 << 24
+	if r.Count < 0 || int64(r.Count) > maxCount || r.CPUs < 1 || r.CPUs > 1<<16 || ks > most || int64(r.ValueSize) > most ||
+		int64(r.Count)*ks != int64(len(r.Keys)) || int64(r.Count)*vs != int64(len(r.Values)) {
+		return errors.New("its dump is damaged")
+	}
+	return nil
+}
+
+// maxCount keeps a lying count from overflowing.
+const maxCount = 1 << 36
+
+func (r *Raw) key(i int) []byte { return r.Keys[i*int(r.KeySize) : (i+1)*int(r.KeySize)] }
+
+func (r *Raw) value(i int) []byte { return r.Values[i*r.Stride() : (i+1)*r.Stride()] }
+
+// compileKey finds out where the key's parts are.
+func (dec *mapDecoder) compileKey() error {
+	parts := dec.m.Keys
+	if len(parts) == 0 {
+		return nil
+	}
+	l := dec.raw.Key
+	if !dec.d.btf || dec.tailed() {
+		var err error
+		if l, err = dec.solveKey(); err != nil {
+			return err
+		}
+	} else if len(parts) == 1 {
+		l = &Layout{Kind: LayoutStruct, Size: l.Size, Fields: []LayoutField{{Layout: l}}}
+	}
+	if l.Kind != LayoutStruct || len(l.Fields) != len(parts) {
+		return fmt.Errorf("the kernel's key does not have the script's %d parts", len(parts))
+	}
+	for i, f := range l.Fields {
+		c := compile(f.Layout, f.Offset, parts[i].Type, dec.d)
+		if !c.fits(dec.keySize) {
+			return errors.New("the type information of its key is damaged")
+		}
+		dec.keys = append(dec.keys, c)
+	}
+	return nil
+}
+
+// solveKey works out the layout of a key that no BTF describes.
+func (dec *mapDecoder) solveKey() (*Layout, error) {
+	shapes := make([]shape, len(dec.m.Keys))
+	for i, k := range dec.m.Keys {
+		shapes[i] = shapeOf(k.Type)
+		for _, a := range dec.m.Assigns {
+			if len(a.Key) == len(shapes) {
+				shapes[i].exprs = append(shapes[i].exprs, a.Key[i])
+			}
+		}
+		if len(shapes[i].exprs) == 0 {
+			shapes[i].exprs = []string{k.Expr}
+		}
+	}
+	found, err := solve(shapes, dec.keySize, dec.d, true)
+	if err != nil {
+		return nil, fmt.Errorf("layout of its key: %w", err)
+	}
+	return dec.pick(found, func(i int) []byte { return dec.raw.key(i)[:dec.keySize] }, shapes)
+}
+
+func shapeOf(t script.Type) shape {
+	s := shape{typ: t}
+	if t.Kind == script.TypeTuple && len(t.Elems) > 0 {
+		for _, e := range t.Elems {
+			s.elems = append(s.elems, shapeOf(e))
+		}
+	}
+	return s
+}
+
+// pick chooses the layout that all entries can have: padding is zero, and so
+// is what follows a string. Layouts that read all entries alike are one.
+func (dec *mapDecoder) pick(found []*Layout, bytesOf func(int) []byte, shapes []shape) (*Layout, error) {
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	var chosen *Layout
+	for _, l := range found {
+		ok := true
+		for i := 0; ok && i < dec.raw.Count; i++ {
+			ok = l.clean(bytesOf(i))
+		}
+		if !ok {
+			continue
+		}
+		if chosen == nil {
+			chosen = l
+			continue
+		}
+		for i := range dec.raw.Count {
+			if !alike(chosen, l, shapes, bytesOf(i), dec.d) {
+				return nil, errors.New("several layouts are possible")
+			}
+		}
+	}
+	if chosen == nil {
+		return nil, errors.New("no possible layout agrees with its entries")
+	}
+	return chosen, nil
+}
+
+// next returns the next n parts of the slab, which keeps a table's keys together.
+func (dec *mapDecoder) next(n int) []Part {
+	if len(dec.slab) < n {
+		dec.slab = make([]Part, n*min(max(dec.raw.Count, 1), 1024))
+	}
+	p := dec.slab[:n:n]
+	dec.slab = dec.slab[n:]
+	return p
+}
+
+func (dec *mapDecoder) readKey(b []byte) []Part {
+	if len(dec.keys) == 0 {
+		return nil
+	}
+	parts := dec.next(len(dec.keys))
+	for i := range dec.keys {
+		parts[i] = dec.keys[i].read(b)
+	}
+	return parts
+}

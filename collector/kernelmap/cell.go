@@ -1,0 +1,226 @@
+package kernelmap
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"tracecar/parser"
+	"tracecar/parser/script"
+)
+
+// Part is one part of a key, or a value.
+type Part struct {
+	// Value is typed as the script has it: integers, booleans (0.24 on),
+	// text, and an array for a nested tuple. A buffer is text too.
+	Value parser.Value
+	// Opaque says that bpftrace formats this part itself (a stack, a symbol,
+	// an address, an enum): Value is KindNone and the text must come from its JSON.
+	Opaque bool
+	// Unsure says that the script does not tell the type, and that Value is
+	// the likeliest reading of the bytes (BTF knows sizes, not signs). It is
+	// right if bpftrace prints the like: Match and Resolve check that.
+	Unsure bool
+
+	form  form
+	size  uint8  // bytes of an integer
+	elems []Part // of a tuple
+}
+
+// form says how bpftrace prints a part.
+type form uint8
+
+const (
+	formPlain form = iota
+	formPointer
+	formBuffer
+	formTuple
+	formBytes // text, if it is text
+)
+
+// cell is a compiled part: where it is and how to read it.
+type cell struct {
+	kind      cellKind
+	off, size int
+	signed    bool
+	unsure    bool
+	form      form
+	header    int // bytes of a buffer's length
+	elems     []cell
+}
+
+type cellKind uint8
+
+const (
+	cellOpaque cellKind = iota
+	cellInt
+	cellBool
+	cellText
+	cellBuffer
+	cellTuple
+)
+
+// opaqueKind tells whether bpftrace formats a type itself.
+func opaqueKind(k script.TypeKind) bool {
+	switch k {
+	case script.TypeKernelStack, script.TypeUserStack, script.TypeKernelSymbol, script.TypeUserSymbol,
+		script.TypeInet, script.TypeMAC, script.TypeTimestamp, script.TypeCgroupPath, script.TypeUsername,
+		script.TypeStrerror, script.TypeStruct, script.TypeArray:
+		return true
+	}
+	return false
+}
+
+// compile joins what BTF or the solver says about the bytes with what the
+// script says about the type.
+func compile(l *Layout, off int, t script.Type, d dialect) cell {
+	c := cell{off: off, size: l.Size}
+	if opaqueKind(t.Kind) {
+		return c
+	}
+	switch l.Kind {
+	case LayoutInt, LayoutBool, LayoutEnum, LayoutPtr:
+		if l.Size != 1 && l.Size != 2 && l.Size != 4 && l.Size != 8 {
+			return c
+		}
+		c.compileScalar(l, t, d)
+	case LayoutArray:
+		if l.Elem == nil || l.Elem.Size != 1 {
+			return c
+		}
+		switch t.Kind {
+		case script.TypeString, script.TypeProbe:
+			c.kind = cellText
+		case script.TypeBuffer:
+			c.kind, c.form, c.header = cellBuffer, formBuffer, 4
+			if !d.btf {
+				c.header = 1
+			}
+		case script.TypeUnknown:
+			c.kind, c.form, c.unsure = cellText, formBytes, true
+		}
+	case LayoutStruct:
+		if t.Kind != script.TypeTuple && t.Kind != script.TypeUnknown {
+			return c
+		}
+		if t.Kind == script.TypeTuple && len(t.Elems) != len(l.Fields) {
+			t.Kind = script.TypeUnknown
+		}
+		c.kind, c.form = cellTuple, formTuple
+		c.unsure = t.Kind == script.TypeUnknown
+		for i, f := range l.Fields {
+			var ft script.Type
+			if t.Kind == script.TypeTuple {
+				ft = t.Elems[i]
+			}
+			c.elems = append(c.elems, compile(f.Layout, off+f.Offset, ft, d))
+		}
+	}
+	return c
+}
+
+func (c *cell) compileScalar(l *Layout, t script.Type, d dialect) {
+	c.kind, c.signed = cellInt, true
+	switch t.Kind {
+	case script.TypeInt:
+		c.signed = t.Signed
+	case script.TypeBool:
+		if d.squeeze {
+			c.kind = cellBool
+		}
+	case script.TypePointer:
+		c.signed, c.form = false, formPointer
+	case script.TypeEnum:
+		if d.squeeze {
+			c.kind = cellOpaque
+		}
+	case script.TypeUnknown:
+		if l.Kind == LayoutPtr {
+			c.signed, c.form = false, formPointer
+		} else {
+			c.unsure = true
+		}
+	default:
+		c.kind = cellOpaque
+	}
+}
+
+// fits tells whether the cell lies within n bytes.
+func (c *cell) fits(n int) bool {
+	if c.off < 0 || c.size < 0 || c.off > n-c.size {
+		return false
+	}
+	for i := range c.elems {
+		if !c.elems[i].fits(n) {
+			return false
+		}
+	}
+	return true
+}
+
+// read decodes the cell from b, which it fits.
+func (c *cell) read(b []byte) Part {
+	raw := b[c.off : c.off+c.size]
+	p := Part{Unsure: c.unsure, form: c.form, size: uint8(min(c.size, 255))}
+	switch c.kind {
+	case cellInt:
+		n := number(raw, c.signed)
+		if c.signed {
+			p.Value = parser.Int(int64(n))
+		} else {
+			p.Value = parser.Uint(n)
+		}
+	case cellBool:
+		p.Value = parser.Bool(number(raw, false) != 0)
+	case cellText:
+		text, _, _ := bytes.Cut(raw, []byte{0})
+		p.Value = parser.Text(string(text))
+	case cellBuffer:
+		if len(raw) < c.header {
+			return Part{Opaque: true}
+		}
+		n := min(number(raw[:c.header], false), uint64(len(raw)-c.header))
+		p.Value = parser.Text(string(raw[c.header : c.header+int(n)]))
+	case cellTuple:
+		values := make([]parser.Value, len(c.elems))
+		p.elems = make([]Part, len(c.elems))
+		for i := range c.elems {
+			p.elems[i] = c.elems[i].read(b)
+			values[i] = p.elems[i].Value
+			p.Opaque = p.Opaque || p.elems[i].Opaque
+			p.Unsure = p.Unsure || p.elems[i].Unsure
+		}
+		p.Value = parser.Array(values)
+		if p.Opaque {
+			p.Value = parser.Value{}
+		}
+	default:
+		return Part{Opaque: true}
+	}
+	return p
+}
+
+// number reads an integer of 1, 2, 4 or 8 bytes in the host's order.
+func number(b []byte, signed bool) uint64 {
+	switch len(b) {
+	case 1:
+		if signed {
+			return uint64(int8(b[0]))
+		}
+		return uint64(b[0])
+	case 2:
+		n := binary.NativeEndian.Uint16(b)
+		if signed {
+			return uint64(int16(n))
+		}
+		return uint64(n)
+	case 4:
+		n := binary.NativeEndian.Uint32(b)
+		if signed {
+			return uint64(int32(n))
+		}
+		return uint64(n)
+	case 8:
+		return binary.NativeEndian.Uint64(b)
+	}
+	return 0
+}

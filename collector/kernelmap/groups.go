@@ -1,0 +1,70 @@
+package kernelmap
+
+import (
+	"fmt"
+)
+
+// group is the entries of one key of the script.
+type group struct {
+	key    []byte
+	counts map[uint64]uint64 // by the number in the key's tail
+}
+
+// groups gathers the entries whose keys differ only in the tail.
+func (dec *mapDecoder) groups() ([]*group, error) {
+	if dec.raw.ValueSize != 8 {
+		return nil, fmt.Errorf("%s: a value of %d bytes, not 8", dec.m.Kind, dec.raw.ValueSize)
+	}
+	byKey := map[string]*group{}
+	var all []*group
+	for i := range dec.raw.Count {
+		k := dec.raw.key(i)
+		g := byKey[string(k[:dec.keySize])]
+		if g == nil {
+			g = &group{key: k[:dec.keySize], counts: map[uint64]uint64{}}
+			byKey[string(g.key)] = g
+			all = append(all, g)
+		}
+		g.counts[number(k[dec.keySize:], false)] += dec.total(dec.raw.value(i), 0)
+	}
+	return all, nil
+}
+
+func (dec *mapDecoder) histograms() ([]Row, error) {
+	s, err := scaleOf(dec.m, dec.d)
+	if err != nil {
+		return nil, err
+	}
+	return dec.grouped(func(g *group) (Part, error) {
+		v, err := s.buckets(g.counts)
+		return Part{Value: v}, err
+	})
+}
+
+// halves decodes avg and stats of 0.17: tail 0 holds the count, 1 the total.
+func (dec *mapDecoder) halves() ([]Row, error) {
+	return dec.grouped(func(g *group) (Part, error) {
+		for tail := range g.counts {
+			if tail > 1 {
+				return Part{}, fmt.Errorf("%s: a key ends in %d", dec.m.Kind, tail)
+			}
+		}
+		return dec.stats(g.counts[0], g.counts[1]), nil
+	})
+}
+
+func (dec *mapDecoder) grouped(value func(*group) (Part, error)) ([]Row, error) {
+	groups, err := dec.groups()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]Row, len(groups))
+	for i, g := range groups {
+		p, err := value(g)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = Row{Key: dec.readKey(g.key), Value: p.Value, Unsure: p.Unsure}
+	}
+	return rows, nil
+}

@@ -1,0 +1,324 @@
+package kernelmap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tracecar/parser/script"
+)
+
+// Where no BTF describes a key (0.17, and the keys of histograms in all
+// versions) its layout is worked out: the types are known from the script,
+// the widths of strings and narrow integers must add up to the key's size.
+
+// shape is one part of what is to be laid out.
+type shape struct {
+	typ   script.Type
+	exprs []string // every expression that fills it
+	elems []shape  // of a tuple
+}
+
+// maxTries bounds the combinations of widths looked at.
+const maxTries = 1 << 18
+
+// leaf is a scalar or byte array inside a shape; free marks a byte array of
+// any width.
+type leaf struct {
+	typ    script.Type
+	sizes  []int
+	array  bool
+	free   bool
+	plain  bool // a string made by str() with one argument
+	size   int
+	offset int
+}
+
+// solve returns the layouts of total bytes that the parts can have.
+// key says whether they are a key's parts or a value's. Layouts that differ only in where a string's padding ends count as one.
+func solve(parts []shape, total int, d dialect, key bool) ([]*Layout, error) {
+	for _, strict := range []bool{true, false} {
+		// 0.17 packs its keys, but lays tuple values out as C would.
+		s := solver{d: d, key: key, packed: key && !d.btf, strict: strict, total: total}
+		found, err := s.run(parts)
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, fmt.Errorf("no layout of the parts has %d bytes", total)
+}
+
+type solver struct {
+	d      dialect
+	key    bool
+	packed bool
+	strict bool
+	total  int
+	leaves []*leaf
+	tries  int
+	found  map[string]*Layout
+	widest map[string]int
+}
+
+func (s *solver) run(parts []shape) ([]*Layout, error) {
+	s.leaves, s.found, s.widest = nil, map[string]*Layout{}, map[string]int{}
+	s.flatten(parts)
+	var free []*leaf
+	for _, l := range s.leaves {
+		if l.free {
+			free = append(free, l)
+		}
+	}
+	if len(free) > 1 && slices.ContainsFunc(free, func(l *leaf) bool { return !l.plain }) {
+		return nil, fmt.Errorf("the widths of %d strings are not known", len(free))
+	}
+	if !s.choose(parts, free, 0) {
+		return nil, fmt.Errorf("too many layouts are possible")
+	}
+	names := make([]string, 0, len(s.found))
+	for n := range s.found {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	var out []*Layout
+	for _, n := range names {
+		out = append(out, s.found[n])
+	}
+	return out, nil
+}
+
+// choose tries every size of leaf i and the ones after it.
+func (s *solver) choose(parts []shape, free []*leaf, i int) bool {
+	for i < len(s.leaves) && s.leaves[i].free {
+		i++
+	}
+	if i < len(s.leaves) {
+		for _, n := range s.leaves[i].sizes {
+			s.leaves[i].size = n
+			if !s.choose(parts, free, i+1) {
+				return false
+			}
+		}
+		return true
+	}
+	if len(free) == 0 {
+		return s.try(parts, 0)
+	}
+	for w := 1; w <= s.total; w++ {
+		for _, l := range free {
+			l.size = w
+		}
+		if !s.try(parts, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// try lays out the parts with the sizes chosen, and keeps the layout if it fits.
+func (s *solver) try(parts []shape, width int) bool {
+	if s.tries++; s.tries > maxTries {
+		return false
+	}
+	next := 0
+	l, _ := s.build(parts, &next, 0)
+	if l.Size != s.total {
+		return true
+	}
+	var name strings.Builder
+	for _, f := range s.leaves {
+		size := f.size
+		if f.free {
+			size = 0
+		}
+		fmt.Fprintf(&name, "%d:%d ", f.offset, size)
+	}
+	if width >= s.widest[name.String()] {
+		s.found[name.String()], s.widest[name.String()] = l, width
+	}
+	return true
+}
+
+// build makes the struct of parts, whose first leaf is s.leaves[*next].
+func (s *solver) build(parts []shape, next *int, base int) (l *Layout, align int) {
+	l, align = &Layout{Kind: LayoutStruct}, 1
+	for _, p := range parts {
+		var f *Layout
+		a := 1
+		if p.elems != nil {
+			// The offset is only known once the alignment is: build twice.
+			mark := *next
+			_, a = s.build(p.elems, next, 0)
+			*next = mark
+			f, a = s.build(p.elems, next, base+up(l.Size, s.aligned(a)))
+		} else {
+			lf := s.leaves[*next]
+			*next++
+			f = &Layout{Kind: LayoutInt, Size: lf.size}
+			a = lf.size
+			if lf.array {
+				f = &Layout{Kind: LayoutArray, Size: lf.size, Len: lf.size, Elem: &Layout{Kind: LayoutInt, Size: 1, Signed: true}}
+				a = 1
+				if opaqueKind(lf.typ.Kind) && lf.size%8 == 0 {
+					a = 8
+				}
+			}
+			lf.offset = base + up(l.Size, s.aligned(a))
+		}
+		a = s.aligned(a)
+		off := up(l.Size, a)
+		l.Fields = append(l.Fields, LayoutField{Offset: off, Layout: f})
+		l.Size = off + f.Size
+		align = max(align, a)
+	}
+	l.Size = up(l.Size, align)
+	return l, align
+}
+
+func (s *solver) aligned(a int) int {
+	if s.packed {
+		return 1
+	}
+	return max(a, 1)
+}
+
+func up(n, align int) int { return (n + align - 1) / align * align }
+
+func (s *solver) flatten(parts []shape) {
+	for _, p := range parts {
+		if p.elems != nil {
+			s.flatten(p.elems)
+			continue
+		}
+		s.leaves = append(s.leaves, s.leafOf(p))
+	}
+}
+
+func (s *solver) leafOf(p shape) *leaf {
+	l := &leaf{typ: p.typ}
+	scalar := func(n ...int) *leaf { l.sizes = n; return l }
+	array := func(n ...int) *leaf { l.sizes, l.array, l.free = n, true, len(n) == 0; return l }
+	switch p.typ.Kind {
+	case script.TypeInt:
+		return scalar(s.intSizes(p)...)
+	case script.TypeBool:
+		if s.d.narrow {
+			return scalar(1)
+		}
+		return scalar(8)
+	case script.TypeEnum:
+		if s.d.narrow {
+			return scalar(4, 8)
+		}
+		return scalar(8)
+	case script.TypePointer, script.TypeKernelSymbol, script.TypeUsername, script.TypeStrerror:
+		return scalar(8)
+	case script.TypeUserSymbol, script.TypeTimestamp, script.TypeCgroupPath:
+		return array(16)
+	case script.TypeInet:
+		return array(24)
+	case script.TypeMAC:
+		return array(6)
+	case script.TypeProbe:
+		if !s.d.btf {
+			return scalar(8)
+		}
+	case script.TypeKernelStack, script.TypeUserStack:
+		if !s.d.btf {
+			return scalar(8)
+		}
+	case script.TypeString:
+		if n := stringSize(p); s.strict && n > 0 {
+			return array(n)
+		}
+		l.plain = len(p.exprs) > 0 && !slices.ContainsFunc(p.exprs, func(e string) bool { return !plainStr(e) })
+	}
+	return array()
+}
+
+func (s *solver) intSizes(p shape) []int {
+	if !s.d.narrow {
+		if bytes := p.typ.Bits / 8; !s.key && bytes > 0 && bytes < 8 {
+			return []int{8, bytes}
+		}
+		return []int{8}
+	}
+	if s.strict {
+		if n := literalSize(p.exprs); n > 0 {
+			return []int{n}
+		}
+		if n := p.typ.Bits / 8; n > 0 {
+			return []int{n}
+		}
+	}
+	return []int{1, 2, 4, 8}
+}
+
+// literalSize returns the width that 0.26 and later give to a part that is
+// always an integer literal: the narrowest signed one that holds them all.
+func literalSize(exprs []string) int {
+	size := 0
+	for _, e := range exprs {
+		n, err := integer(e)
+		if err != nil {
+			return 0
+		}
+		w := 8
+		switch {
+		case n == int64(int8(n)):
+			w = 1
+		case n == int64(int16(n)):
+			w = 2
+		case n == int64(int32(n)):
+			w = 4
+		}
+		size = max(size, w)
+	}
+	return size
+}
+
+// stringSize returns the width of a part that is always comm or a literal,
+// with its NUL; 0 where it is not known.
+func stringSize(p shape) int {
+	size := 0
+	for _, e := range p.exprs {
+		switch {
+		case e == "comm":
+			size = max(size, 16)
+		case len(e) >= 2 && e[0] == '"' && e[len(e)-1] == '"':
+			n, ok := literalLen(e[1 : len(e)-1])
+			if !ok {
+				return 0
+			}
+			size = max(size, n+1)
+		default:
+			return 0
+		}
+	}
+	return size
+}
+
+// literalLen returns the bytes of a string literal's text.
+func literalLen(s string) (int, bool) {
+	n := 0
+	for i := 0; i < len(s); n++ {
+		if s[i] != '\\' {
+			i++
+			continue
+		}
+		if i+1 >= len(s) {
+			return 0, false
+		}
+		if strings.IndexByte(`nrt"\`, s[i+1]) < 0 {
+			return 0, false // \x and \0 differ by version
+		}
+		i += 2
+	}
+	return n, true
+}
+
+// plainStr tells whether e is str() with one argument, whose width is the
+// same everywhere in a run.
+func plainStr(e string) bool {
+	return strings.HasPrefix(e, "str(") && strings.HasSuffix(e, ")") && !strings.Contains(e, ",") && strings.Count(e, "(") == strings.Count(e, ")")
+}
