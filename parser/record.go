@@ -8,8 +8,9 @@ const (
 	// TypeUnknown is a JSON object with a type this package does not know,
 	// or one whose members are not what that type has. Text holds the line.
 	TypeUnknown Type = iota
-	// TypeMalformed is a line that is not one of bpftrace's messages: a blank
-	// line, a torn line, text of a -c command. Text holds the bytes.
+	// TypeMalformed is a line, or the part of one before a message, that is not
+	// one of bpftrace's messages: a torn line, a compiler warning, text of a -c
+	// command. Text holds the bytes. Blank lines give no record.
 	TypeMalformed
 	TypeAttachedProbes // Count: attach points
 	TypePrintf         // Text
@@ -67,7 +68,8 @@ func (t Type) String() string {
 type Record struct {
 	Type Type
 	// Line is the 1-based line number in the stream, Offset the byte offset
-	// of the first byte of the line.
+	// of the record's first byte: of the line, but for a message that comes
+	// after other text on its line.
 	Line   int64
 	Offset int64
 	// Text holds the exact bytes of text messages (it may not be valid
@@ -81,9 +83,13 @@ type Record struct {
 	Count uint64
 	// Problem is set for errors and warnings that bpftrace reports as messages,
 	// and says for TypeMalformed and TypeUnknown what was wrong with the line.
+	// For other types it is nil, or its Message says what is doubtful about the
+	// record: a map that ended too early (Cut) or had text after it, a value
+	// printed without quotes, a count that may be hexadecimal.
 	Problem *Problem
 	// Truncated is the number of bytes of the line beyond the line limit that
-	// were dropped; 0 for a whole line.
+	// were dropped; 0 for a whole line. A text message then has the text up to
+	// the limit, a map the rows; any other message is TypeMalformed.
 	Truncated int64
 }
 
@@ -91,20 +97,23 @@ type Record struct {
 type MapState struct {
 	Name string // with the @; "@" for the anonymous map
 	// Keyed is false for a scalar map: then Rows has exactly one row with an
-	// empty Key, or none where bpftrace printed an empty object.
+	// empty Key, or none where bpftrace printed an empty object (which does not
+	// tell). From 0.24 on a scalar map that holds a struct prints like a keyed
+	// one, with the members as keys; only the script tells.
 	Keyed bool
 	// Rows in the order printed. Keys may repeat: bpftrace joins and shortens
 	// keys, so that different keys can print alike.
 	Rows []Row
-	// Cut says that the line ended (line limit, torn stream) before the map
-	// did: Rows are those that arrived whole.
+	// Cut says that the line ended (line limit, torn stream) or went wrong
+	// before the map did: Rows are those that arrived whole.
 	Cut bool
 }
 
 // Row is one element of a map.
 type Row struct {
 	// Key is bpftrace's own text for the whole key, with JSON escapes, byte
-	// escapes and double escapes undone. Parts are still joined by commas.
+	// escapes and double escapes undone. Parts are still joined by commas. In
+	// 0.22 and 0.23 a nested tuple that holds strings stands as JSON: 1,["a","b"].
 	Key   string
 	Value Value
 }
