@@ -42,9 +42,10 @@ type command struct {
 	argv  []string
 	env   []string
 	dir   string
-	stdin string
-	json  bool // gets a pipe for JSON as descriptor 3
-	mem   uint64
+	stdin string   // read from a memory file
+	conn  *os.File // is standard input instead, where set
+	json  bool     // gets a pipe for JSON as descriptor 3
+	mem   uint64   // address space, bytes; 0: no bound
 }
 
 // command builds the command line and environment for the version at hand.

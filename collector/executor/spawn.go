@@ -60,7 +60,7 @@ func (c *directChild) status() exitStatus            { return c.st }
 func (c *directChild) release()                      {}
 
 // spawn starts c in a session of its own, to be killed by the kernel when
-// this process dies.
+// this process dies. It closes c.conn.
 func spawn(c command) (*directChild, pipes, error) {
 	ends, files, err := openFiles(c)
 	defer func() {
@@ -104,9 +104,11 @@ func spawn(c command) (*directChild, pipes, error) {
 // and the JSON pipe.
 func openFiles(c command) (ends pipes, files []*os.File, err error) {
 	ends = pipes{-1, -1, -1}
-	stdin, err := memoryFile(c.stdin)
-	if err != nil {
-		return ends, nil, err
+	stdin := c.conn
+	if stdin == nil {
+		if stdin, err = memoryFile(c.stdin); err != nil {
+			return ends, nil, err
+		}
 	}
 	files = append(files, stdin)
 	add := func(end *int) {

@@ -29,5 +29,6 @@ func (b *Bpftrace) Validate(ctx context.Context, source string, args []string) (
 	}
 	c := &Check{Exit: a.exit, Valid: a.exit.Signal == 0 && a.exit.Code == 0}
 	c.Diagnostics = append(ParseDiagnostics(a.exit.Stderr, source), ParseDiagnostics(a.stdout, source)...)
+	b.AddHints(ctx, c.Diagnostics)
 	return c, nil
 }

@@ -1,0 +1,188 @@
+package executor
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Host is what this machine offers to bpftrace, as this process sees it.
+type Host struct {
+	Kernel string // release: "6.1.0-13-amd64"
+	Arch   string // "x86_64"
+	Distro string // PRETTY_NAME of /etc/os-release; "" where there is none
+	Root   bool   // effective user id 0
+	// Caps are the effective capabilities that matter to bpftrace, by name.
+	Caps map[string]bool
+	// NoNewPrivileges: sudo cannot give root here.
+	NoNewPrivileges bool
+	BTF             bool // /sys/kernel/btf/vmlinux
+	Tracefs         bool // mounted, so that there are tracepoints
+	Kprobes         bool // the kernel has them
+	// Lockdown is "none", "integrity" or "confidentiality"; "" where the
+	// kernel does not say.
+	Lockdown string
+	// Container names what kind of container this process seems to be in; ""
+	// where none shows.
+	Container string
+	// UnprivilegedBPF: the kernel lets users without rights load BPF.
+	UnprivilegedBPF bool
+	Problems        []Problem
+}
+
+// Problem is one thing the host lacks.
+type Problem struct {
+	What string
+	Fix  string // a command, or what to do; "" where nothing helps
+	// Fatal: no script can run until it is mended.
+	Fatal bool
+}
+
+// capabilities that bpftrace asks for, by their bit in CapEff.
+var capabilities = map[string]int{
+	"CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "CAP_DAC_READ_SEARCH": unix.CAP_DAC_READ_SEARCH,
+	"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_SYS_RESOURCE": unix.CAP_SYS_RESOURCE, "CAP_SYSLOG": unix.CAP_SYSLOG,
+	"CAP_PERFMON": unix.CAP_PERFMON, "CAP_BPF": unix.CAP_BPF,
+}
+
+// DescribeHost looks at the host. It starts nothing and takes about a
+// millisecond. Whether bpftrace is there is Find's to say; AddProblems joins the two.
+func DescribeHost() *Host {
+	h := &Host{
+		Root: os.Geteuid() == 0, Caps: map[string]bool{}, Distro: osRelease()["PRETTY_NAME"],
+		BTF: exists("/sys/kernel/btf/vmlinux"), Tracefs: tracefsMounted(),
+		Lockdown: lockdown(), Container: container(),
+		UnprivilegedBPF: readTrimmed("/proc/sys/kernel/unprivileged_bpf_disabled") == "0",
+	}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		h.Kernel, h.Arch = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
+	}
+	h.Kprobes = exists("/sys/bus/event_source/devices/kprobe")
+	for line := range strings.Lines(readTrimmed("/proc/self/status")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":\t")
+		switch name {
+		case "CapEff":
+			bits, _ := strconv.ParseUint(value, 16, 64)
+			for name, bit := range capabilities {
+				h.Caps[name] = bits&(1<<uint(bit)) != 0
+			}
+		case "NoNewPrivs":
+			h.NoNewPrivileges = value == "1"
+		}
+	}
+	h.Problems = h.findProblems()
+	return h
+}
+
+func (h *Host) findProblems() (ps []Problem) {
+	if !h.Root && !(h.Caps["CAP_BPF"] && h.Caps["CAP_PERFMON"]) {
+		p := Problem{What: "not root: bpftrace needs root to attach anything", Fix: "run it with sudo, or ask for sudo (--sudo)", Fatal: true}
+		if h.NoNewPrivileges {
+			p.Fix = "start it as root: this process has the no_new_privs flag, so sudo cannot help"
+		}
+		ps = append(ps, p)
+	}
+	if h.Root && !h.Caps["CAP_SYS_ADMIN"] && !h.Caps["CAP_BPF"] {
+		fix := "give this process CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+		if h.Container != "" {
+			fix = "start the container with --privileged, or with --cap-add SYS_ADMIN --cap-add BPF --cap-add PERFMON"
+		}
+		ps = append(ps, Problem{What: "root without the right to use BPF (no CAP_BPF, no CAP_SYS_ADMIN)", Fix: fix, Fatal: true})
+	}
+	if !h.Tracefs {
+		ps = append(ps, Problem{
+			What: "tracefs is not mounted: there are no tracepoints, every one is \"not found\"",
+			Fix:  "mount -t tracefs tracefs " + tracefsDir,
+		})
+	}
+	if !h.BTF {
+		ps = append(ps, Problem{
+			What: "the kernel has no BTF (/sys/kernel/btf/vmlinux): fentry probes and kernel types need it",
+			Fix:  "use a kernel built with CONFIG_DEBUG_INFO_BTF, or install its headers and debug information",
+		})
+	}
+	if !h.Kprobes {
+		ps = append(ps, Problem{What: "the kernel has no kprobes (CONFIG_KPROBES is off): use tracepoints and uprobes"})
+	}
+	if h.Lockdown == "confidentiality" {
+		ps = append(ps, Problem{
+			What: "kernel lockdown is in confidentiality mode: BPF may not read kernel memory",
+			Fix:  "boot with lockdown=integrity, or without Secure Boot", Fatal: true,
+		})
+	}
+	return ps
+}
+
+// AddProblems adds what Find and Info say, given their errors (nil is fine).
+func (h *Host) AddProblems(b *Bpftrace, err error) {
+	var missing *NotFoundError
+	switch {
+	case errors.As(err, &missing):
+		h.Problems = append(h.Problems, Problem{What: "bpftrace is not there: " + missing.Path + ": " + missing.Reason, Fix: missing.Install, Fatal: true})
+	case err != nil:
+		h.Problems = append(h.Problems, Problem{What: err.Error(), Fatal: true})
+	case b != nil && !b.Version().AtLeast(0, 17):
+		h.Problems = append(h.Problems, Problem{
+			What: "bpftrace " + b.Version().String() + " is older than any this was tested with (0.17)", Fix: "install a newer bpftrace",
+		})
+	}
+}
+
+const tracefsDir = "/sys/kernel/tracing"
+
+func tracefsMounted() bool {
+	return isTracefs(tracefsDir) || isTracefs("/sys/kernel/debug/tracing")
+}
+
+func isTracefs(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && int64(st.Type) == unix.TRACEFS_MAGIC
+}
+
+// MountTracefs mounts tracefs on /sys/kernel/tracing where it is not mounted.
+// It needs root (CAP_SYS_ADMIN).
+func MountTracefs() error {
+	if tracefsMounted() {
+		return nil
+	}
+	if err := unix.Mount("tracefs", tracefsDir, "tracefs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return &os.PathError{Op: "mount tracefs on", Path: tracefsDir, Err: err}
+	}
+	return nil
+}
+
+// lockdown reads "none [integrity] confidentiality".
+func lockdown() string {
+	_, rest, ok := strings.Cut(readTrimmed("/sys/kernel/security/lockdown"), "[")
+	mode, _, closed := strings.Cut(rest, "]")
+	if !ok || !closed {
+		return ""
+	}
+	return mode
+}
+
+func container() string {
+	switch {
+	case exists("/.dockerenv"):
+		return "docker"
+	case exists("/run/.containerenv"):
+		return "podman"
+	case os.Getenv("KUBERNETES_SERVICE_HOST") != "":
+		return "kubernetes"
+	}
+	return readTrimmed("/run/systemd/container")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func readTrimmed(path string) string {
+	b, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(b))
+}

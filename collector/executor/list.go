@@ -1,0 +1,92 @@
+package executor
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// AttachPoint is one thing a probe can be attached to.
+type AttachPoint struct {
+	Name string // as it stands in a script: "tracepoint:sched:sched_switch"
+	Args []Arg  // where details were asked for and bpftrace knows them
+}
+
+// Arg is one argument of an attach point.
+type Arg struct {
+	Name string // "filename"; "retval" of a function's return
+	Type string // as bpftrace writes it: "const char *"
+}
+
+const listDeadline = 60 * time.Second
+
+// List lists the attach points that match a pattern ("" is all), in
+// bpftrace's own order, by bpftrace's own search: "tracepoint:sched:*",
+// "*sleep*". 0.17 cannot list the events of "software:*" and "hardware:*":
+// it gives the pattern back. No match is no error.
+func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]AttachPoint, error) {
+	r := b.request(kindList)
+	if details {
+		r.kind = kindDetails
+	}
+	r.pattern = pattern
+	a, err := b.ask(ctx, r, listDeadline)
+	if err != nil {
+		return nil, err
+	}
+	points := parseList(a.stdout)
+	if a.exit.Code != 0 || a.exit.Signal != 0 {
+		// 0.27 exits 1 where it finds no match.
+		diags := ParseDiagnostics(a.exit.Stderr, "")
+		if len(points) == 0 && a.exit.Code == 1 && !hasError(diags) {
+			return nil, nil
+		}
+		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: diags}
+	}
+	return points, nil
+}
+
+func hasError(diags []Diagnostic) bool {
+	for _, d := range diags {
+		if d.Severity == SeverityError && !d.Noise {
+			return true
+		}
+	}
+	return false
+}
+
+// parseList reads the output of -l and -lv: a name per line, its arguments
+// indented below it.
+func parseList(text string) (points []AttachPoint) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		name := strings.TrimSpace(line)
+		switch {
+		case name == "":
+		case line[0] != ' ' && line[0] != '\t':
+			if strings.Contains(name, ":") && !strings.HasPrefix(name, "WARNING:") && !strings.HasPrefix(name, "ERROR:") {
+				points = append(points, AttachPoint{Name: name})
+			}
+		case len(points) > 0:
+			if arg, ok := parseArg(name); ok {
+				p := &points[len(points)-1]
+				p.Args = append(p.Args, arg)
+			}
+		}
+	}
+	return points
+}
+
+// parseArg reads "const char * filename" and "char comm[16]".
+func parseArg(s string) (Arg, bool) {
+	i := strings.LastIndexAny(s, " *")
+	if i < 0 || i == len(s)-1 {
+		return Arg{}, false
+	}
+	a := Arg{Name: s[i+1:], Type: strings.TrimSpace(s[:i+1])}
+	if j := strings.IndexByte(a.Name, '['); j > 0 {
+		a.Type += a.Name[j:]
+		a.Name = a.Name[:j]
+	}
+	return a, true
+}
