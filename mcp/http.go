@@ -43,7 +43,7 @@ func (s *Server) buildHTTP() {
 	mux.HandleFunc("GET /api/tools", s.serveTools)
 	mux.HandleFunc("GET /healthz", s.serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReady)
-	s.handler_ = s.guard(mux)
+	s.routes = s.guard(mux)
 }
 
 // sessionIdle is the configured idle time, but longer than the longest run:
@@ -56,7 +56,7 @@ func (s *Server) sessionIdle() time.Duration {
 // /api/mcp, /api/mcp/request and /api/tools (JSON API), /healthz and
 // /readyz. Its server must set the read and write deadlines per request, as
 // [Server.Serve] does; http.Server's ReadTimeout would end long calls.
-func (s *Server) Handler() http.Handler { return s.handler_ }
+func (s *Server) Handler() http.Handler { return s.routes }
 
 // HTTPServer returns an http.Server over Handler with the limits set.
 func (s *Server) HTTPServer() *http.Server {

@@ -71,7 +71,7 @@ type Server struct {
 	sessions *sessions
 	stream   *sdkserver.StreamableHTTPServer
 	sse      *sdkserver.SSEServer
-	handler_ http.Handler
+	routes   http.Handler
 
 	// progressEvery is the least time between two progress notifications of
 	// one call; a field so that tests need not wait.
@@ -95,18 +95,14 @@ func newServer(cfg Config, r runner) *Server {
 		progressEvery: time.Second,
 		closed:        make(chan struct{}),
 	}
-	s.sdk = sdkserver.NewMCPServer("tracecar", cfg.Version,
-		sdkserver.WithTitle("tracecar"),
-		sdkserver.WithDescription("Runs bpftrace scripts and returns what they measured as exact, typed data."),
-		sdkserver.WithInstructions(instructions),
-		sdkserver.WithToolCapabilities(false),
-		sdkserver.WithRecovery(),
-	)
+	s.sdk = sdkserver.NewMCPServer("tracecar", cfg.Version, s.sdkOptions()...)
 	for _, t := range s.tools() {
 		s.byName[t.name] = t
 		s.order = append(s.order, t.name)
 		s.sdk.AddTool(t.definition(), s.handler(t))
 	}
+	s.addResources()
+	s.addPrompts()
 	s.buildHTTP()
 	return s
 }
