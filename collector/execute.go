@@ -27,7 +27,7 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 	}
 	defer r.admission.leave()
 
-	proc, err := r.launch(ctx, run)
+	bt, proc, err := r.launch(ctx, run)
 	if err != nil {
 		run.end(outcome{err: err, cancelled: ctx.Err() != nil}, nil)
 		return
@@ -54,6 +54,9 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 	// A script that ended by itself just as its time was up did not time out.
 	o.timedOut = o.timedOut && exit.Stopped
 	o.cancelled = o.cancelled && exit.Stopped
+	if exit.Code != 0 && !exit.Stopped && !run.attached {
+		bt.AddHints(run.stopContext(ctx), exit.Diagnostics)
+	}
 	run.end(o, hold.tables(run.fold.script, run.version))
 	for _, s := range sinks {
 		s.End(run.state)
@@ -61,19 +64,20 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 }
 
 // launch finds bpftrace and starts the script.
-func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Process, error) {
+func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *executor.Process, error) {
 	ctx, cancel := context.WithTimeout(run.stopContext(ctx), startTimeout)
 	defer cancel()
 	bt, err := r.bpftrace(ctx, run.script.Sudo)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	parsed := script.Parse(run.script.Source)
 	run.mu.Lock()
 	run.version = bt.Version().String()
 	run.fold.Translator = NewTranslator(parsed, run.version, run.script.MaxRows)
 	run.mu.Unlock()
-	return bt.Start(ctx, executor.Job{Source: run.script.Source, Args: run.script.Args})
+	proc, err := bt.Start(ctx, executor.Job{Source: run.script.Source, Args: run.script.Args})
+	return bt, proc, err
 }
 
 func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, error) {

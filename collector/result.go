@@ -56,6 +56,10 @@ type Event struct {
 	Map *Map
 	// Fields are the arguments of a printf whose format is known, by name, typed.
 	Fields []parser.Field
+	// Inexact names the fields of which the printed text does not tell all:
+	// the padding of %-16s hides spaces at a string's end, %d of a 64-bit
+	// argument prints 32 bits.
+	Inexact []string
 }
 
 // Map is the last state printed of one map.

@@ -27,6 +27,16 @@ func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 	if len(e.Fields) > 0 {
 		dst = append(dst, `,"fields":`...)
 		dst = parser.Object(e.Fields).AppendJSON(dst)
+		if len(e.Inexact) > 0 {
+			dst = append(dst, `,"inexact":[`...)
+			for i, name := range e.Inexact {
+				if i > 0 {
+					dst = append(dst, ',')
+				}
+				dst = parser.Text(name).AppendJSON(dst)
+			}
+			dst = append(dst, ']')
+		}
 	}
 	return append(dst, '}'), nil
 }

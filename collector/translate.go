@@ -29,7 +29,8 @@ func (t *Translator) Event(rec *parser.Record) (ev Event, ok bool) {
 	ev.Type = rec.Type.String()
 	switch rec.Type {
 	case parser.TypePrintf:
-		ev.Data, ev.Fields = parser.Text(rec.Text), t.printfFields(rec.Text)
+		ev.Data = parser.Text(rec.Text)
+		ev.Fields, ev.Inexact = t.printfFields(rec.Text)
 	case parser.TypeTime, parser.TypeCat, parser.TypeJoin, parser.TypeSyscall:
 		ev.Data = parser.Text(rec.Text)
 	case parser.TypeValue, parser.TypeTestResult, parser.TypeBenchmark:
@@ -46,27 +47,30 @@ func (t *Translator) Event(rec *parser.Record) (ev Event, ok bool) {
 }
 
 // printfFields recovers the arguments of a printf where the script's formats
-// leave no doubt.
-func (t *Translator) printfFields(text string) []parser.Field {
+// leave no doubt, and names those of which the printed text does not tell all.
+func (t *Translator) printfFields(text string) (fields []parser.Field, inexact []string) {
 	if t.script == nil {
-		return nil
+		return nil, nil
 	}
 	_, args, ok := script.MatchOutputs(t.script.Outputs, text)
 	if !ok || len(args) == 0 {
-		return nil
+		return nil, nil
 	}
-	fields := make([]parser.Field, 0, len(args))
+	fields = make([]parser.Field, 0, len(args))
 	for _, a := range args {
 		v := parser.Text(a.Text)
 		switch {
 		case a.IsInt && a.Unsigned:
-			v = parser.Uint(a.Uint)
+			v = parser.Uint(uint64(a.Int))
 		case a.IsInt:
 			v = parser.Int(a.Int)
 		}
 		fields = append(fields, parser.Field{Name: a.Name, Value: v})
+		if a.Inexact {
+			inexact = append(inexact, a.Name)
+		}
 	}
-	return fields
+	return fields, inexact
 }
 
 // source says what is known about the keys of a map.

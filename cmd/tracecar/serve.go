@@ -109,8 +109,26 @@ whoever can reach it can trace this machine.`,
 			for _, p := range r.Info(cmd.Context()).Problems {
 				log.Warn(p.What, "mend it", p.Fix)
 			}
-			err = s.Serve(cmd.Context(), ln)
-			return asFailure(errors.Join(err, closeRunner(r)))
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			registered := make(chan error, 1)
+			if hub != "" {
+				if hubURL == "" {
+					hubURL = "http://" + ln.Addr().String()
+				}
+				go func() {
+					err := s.Register(ctx, mcp.Hub{URL: hub, Self: hubURL})
+					if err != nil {
+						cancel()
+					}
+					registered <- err
+				}()
+			} else {
+				registered <- nil
+			}
+			err = s.Serve(ctx, ln)
+			cancel()
+			return asFailure(errors.Join(err, <-registered, closeRunner(r)))
 		},
 	}
 	f.add(cmd)
