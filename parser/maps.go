@@ -56,7 +56,8 @@ func (s *scan) mapHead(t Type) (*MapState, mapForm) {
 		s.fail("not the name of a map")
 		return nil, formBad
 	}
-	m := &MapState{Name: string(name)}
+	m := &MapState{Name: same(s.name, name)}
+	s.name = m.Name
 	if !s.byte(':') {
 		return nil, formBad
 	}
@@ -115,6 +116,9 @@ func (r *Reader) row(t Type, whole bool) rowStep {
 	s := &r.scan
 	start := s.i
 	keys := len(r.rows.keys)
+	if s.i < len(s.b) && s.b[s.i] == ' ' {
+		s.i++
+	}
 	s.ws()
 	key, ok := s.str()
 	if ok {
@@ -125,7 +129,9 @@ func (r *Reader) row(t Type, whole bool) rowStep {
 		ok = s.byte(':')
 	}
 	if ok {
-		s.ws()
+		if s.i < len(s.b) && s.b[s.i] == ' ' {
+			s.i++
+		}
 		from := s.i
 		v, ok := s.mapValue(t)
 		if ok {

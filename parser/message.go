@@ -75,6 +75,9 @@ type members struct {
 func (r *Reader) message(b []byte, rec *Record) verdict {
 	s := &r.scan
 	s.reset(b)
+	if plainPrintf(b, rec) {
+		return good
+	}
 	if !s.typeHead() {
 		return bad
 	}
@@ -100,6 +103,29 @@ func (r *Reader) message(b []byte, rec *Record) verdict {
 		return r.bareValue(rec, &m)
 	}
 	return shape
+}
+
+// plainPrintf reads the commonest line there is: a printf without escapes, or
+// with no other than a newline at its end. It changes b where that is so.
+func plainPrintf(b []byte, rec *Record) bool {
+	const begin, end = head + `printf", "data": "`, `"}`
+	if len(b) < len(begin)+len(end) || string(b[:len(begin)]) != begin || string(b[len(b)-len(end):]) != end {
+		return false
+	}
+	b = b[len(begin) : len(b)-len(end)]
+	switch slash := bytes.IndexByte(b, '\\'); {
+	case slash < 0:
+		if bytes.IndexByte(b, '"') >= 0 {
+			return false
+		}
+	case slash != len(b)-2 || b[slash+1] != 'n' || bytes.IndexByte(b[:slash], '"') >= 0:
+		return false
+	default:
+		b = b[:slash+1]
+		b[slash] = '\n'
+	}
+	rec.Type, rec.Text = TypePrintf, string(b)
+	return true
 }
 
 // typeHead reads up to the name of the type.

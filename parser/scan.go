@@ -19,6 +19,7 @@ type scan struct {
 	i     int
 	why   string
 	short bool
+	name  string // the last map's
 	note  string // a doubt about what was read, for Record.Problem
 
 	d *dialect
@@ -94,6 +95,16 @@ func (s *scan) str() ([]byte, bool) {
 		return nil, s.fail("a string is missing")
 	}
 	s.i++
+	for i, c := range s.b[s.i:min(s.i+24, len(s.b))] { // most keys are short
+		if c == '"' {
+			t := s.b[s.i : s.i+i]
+			s.i += i + 1
+			return t, true
+		}
+		if c == '\\' {
+			break
+		}
+	}
 	quote := bytes.IndexByte(s.b[s.i:], '"')
 	if quote < 0 {
 		return nil, s.end()
@@ -105,31 +116,62 @@ func (s *scan) str() ([]byte, bool) {
 		s.i = quote + 1
 		return t, true
 	}
-	s.text = s.text[:0]
+	return s.strEscaped(quote, slash)
+}
+
+// plainEscape has what each escape of two characters means, 0 for those that
+// have more or are none.
+var plainEscape = [256]byte{
+	'"': '"', '\\': '\\', '/': '/', 'n': '\n', 't': '\t', 'r': '\r', 'b': '\b', 'f': '\f',
+}
+
+// strEscaped reads the rest of a string whose first escape is slash bytes on,
+// and whose first quote mark stands at quote.
+func (s *scan) strEscaped(quote, slash int) ([]byte, bool) {
+	b, i := s.b, s.i
+	text := s.text[:0]
 	for {
-		s.text = append(s.text, s.b[s.i:s.i+slash]...)
-		s.i += slash
-		n, uni := unescape(&s.text, s.b[s.i:])
-		if n == 0 {
-			return nil, s.end()
+		text = append(text, b[i:i+slash]...)
+		i += slash
+		var c byte
+		if i+1 < len(b) {
+			c = plainEscape[b[i+1]]
 		}
-		if n < 0 {
-			return nil, s.fail("a bad escape in a string")
-		}
-		if uni {
-			s.d.escaped = true
-		}
-		s.i += n
-		if s.i > quote {
-			if quote = bytes.IndexByte(s.b[s.i:], '"'); quote < 0 {
+		if c != 0 {
+			text = append(text, c)
+			i += 2
+		} else {
+			n, uni := unescape(&text, b[i:])
+			s.text = text
+			if n == 0 {
 				return nil, s.end()
 			}
-			quote += s.i
+			if s.i = i; n < 0 {
+				return nil, s.fail("a bad escape in a string")
+			}
+			if uni {
+				s.d.escaped = true
+			}
+			i += n
 		}
-		if slash = bytes.IndexByte(s.b[s.i:quote], '\\'); slash < 0 {
-			s.text = append(s.text, s.b[s.i:quote]...)
-			s.i = quote + 1
-			return s.text, true
+		if i > quote {
+			if quote = bytes.IndexByte(b[i:], '"'); quote < 0 {
+				s.text = text
+				return nil, s.end()
+			}
+			quote += i
+		}
+		slash = 0
+		for slash < 8 && i+slash < quote && b[i+slash] != '\\' { // escapes often follow one another
+			slash++
+		}
+		if slash == 8 {
+			slash = bytes.IndexByte(b[i:quote], '\\')
+		}
+		if slash < 0 || i+slash == quote {
+			text = append(text, b[i:quote]...)
+			s.text, s.i = text, quote+1
+			return text, true
 		}
 	}
 }
@@ -141,25 +183,14 @@ func unescape(dst *[]byte, b []byte) (n int, uni bool) {
 	if len(b) < 2 {
 		return 0, false
 	}
-	switch c := b[1]; c {
-	case '"', '\\', '/':
-		*dst = append(*dst, c)
-	case 'n':
-		*dst = append(*dst, '\n')
-	case 't':
-		*dst = append(*dst, '\t')
-	case 'r':
-		*dst = append(*dst, '\r')
-	case 'b':
-		*dst = append(*dst, '\b')
-	case 'f':
-		*dst = append(*dst, '\f')
-	case 'u':
+	if b[1] == 'u' {
 		return unescapeU(dst, b), true
-	default:
-		return -1, false
 	}
-	return 2, false
+	if c := plainEscape[b[1]]; c != 0 {
+		*dst = append(*dst, c)
+		return 2, false
+	}
+	return -1, false
 }
 
 func unescapeU(dst *[]byte, b []byte) int {
@@ -255,15 +286,15 @@ func (s *scan) number() (Value, bool) {
 	first := s.i
 	var u uint64
 	over := false
-	for ; s.i < len(s.b); s.i++ {
-		c := s.b[s.i] - '0'
-		if c > 9 {
+	for i, c := range s.b[first:] {
+		if c -= '0'; c > 9 {
 			break
 		}
-		if u > (math.MaxUint64-uint64(c))/10 {
+		if i >= 19 && u > (math.MaxUint64-uint64(c))/10 {
 			over = true
 		}
 		u = u*10 + uint64(c)
+		s.i++
 	}
 	switch digits := s.i - first; {
 	case digits == 0 && s.i >= len(s.b):

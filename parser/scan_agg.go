@@ -17,7 +17,7 @@ func (s *scan) hist() (Value, bool) {
 		return BucketsOf([]Bucket{}), true
 	}
 	for {
-		if !s.bucket() {
+		if !s.plainBucket() && !s.bucket() {
 			return Value{}, false
 		}
 		if s.peek() == ',' {
@@ -45,6 +45,50 @@ func (s *scan) fix31() {
 	}
 	last.Min, last.Max, last.HasMax = 1<<31, 0, false
 	s.note = noteOld31
+}
+
+// plainBucket reads a bucket of the usual form, or nothing.
+func (s *scan) plainBucket() bool {
+	b := s.b[s.i:]
+	if len(b) > 0 && b[0] == ' ' {
+		b = b[1:]
+	}
+	if s.d.escaped || s.d.hexSure {
+		return false
+	}
+	lo, b, ok := plainMember(b, `{"min": `)
+	if !ok {
+		return false
+	}
+	hi, b, ok := plainMember(b, `, "max": `)
+	if !ok {
+		return false
+	}
+	n, b, ok := plainMember(b, `, "count": `)
+	if !ok || len(b) == 0 || b[0] != '}' {
+		return false
+	}
+	s.i = len(s.b) - len(b) + 1
+	s.buckets = append(s.buckets, Bucket{Min: lo, Max: hi, HasMin: true, HasMax: true, Count: uint64(n)})
+	return true
+}
+
+// plainMember reads name and a number of up to 18 digits, and gives what follows.
+func plainMember(b []byte, name string) (int64, []byte, bool) {
+	if len(b) < len(name)+1 || string(b[:len(name)]) != name {
+		return 0, nil, false
+	}
+	b = b[len(name):]
+	var v int64
+	i := 0
+	for i < len(b) && i < 19 && b[i]-'0' <= 9 {
+		v = v*10 + int64(b[i]-'0')
+		i++
+	}
+	if i == 0 || i == 19 || i > 1 && b[0] == '0' {
+		return 0, nil, false
+	}
+	return v, b[i:], true
 }
 
 func (s *scan) bucket() bool {

@@ -119,7 +119,8 @@ func (p *parser) outputs(in *inference) {
 				o := Output{Call: p.call(n)}
 				if formatted && len(n.kids) > 0 && n.kids[0].op == opString {
 					o.Format, o.HasFormat = n.kids[0].name, true
-					o.Fields = p.fields(in, b, o.Format, n.kids[1:])
+					o.pieces = splitFormat(o.Format)
+					o.Fields = p.fields(in, b, o.pieces, n.kids[1:])
 				}
 				p.s.Outputs = append(p.s.Outputs, o)
 			})
@@ -128,10 +129,10 @@ func (p *parser) outputs(in *inference) {
 }
 
 // fields pairs the conversions of a format with the arguments.
-func (p *parser) fields(in *inference, b *body, format string, args []*node) []Conversion {
+func (p *parser) fields(in *inference, b *body, pieces []formatPiece, args []*node) []Conversion {
 	var list []Conversion
 	names := namer{}
-	for _, piece := range splitFormat(format) {
+	for _, piece := range pieces {
 		if piece.verb == "" {
 			continue
 		}
@@ -141,6 +142,9 @@ func (p *parser) fields(in *inference, b *body, format string, args []*node) []C
 			c.Expr = p.text(args[i])
 			c.Type = in.typeOf(args[i], b)
 			c.Name = names.take(nameOf(args[i]))
+			if args[i].op == opString && len(args[i].name) < 60 { // longer ones are cut
+				c.literal = &args[i].name
+			}
 		}
 		if c.Name == "" {
 			c.Name = names.take("arg" + itoa(i))

@@ -12,9 +12,6 @@ func (p *parser) cMembers(start, end int) {
 			toks = append(toks, t)
 		}
 	}
-	if len(toks) > 2 && toks[0].word("typedef") {
-		toks = toks[1:]
-	}
 	if len(toks) < 3 || toks[1].kind != tokIdent && !toks[1].is("{") {
 		return
 	}

@@ -46,7 +46,9 @@ type parser struct {
 	inPred   bool
 	defines  map[string][]token
 	expanded int
-	reported map[int]bool
+	// conditional counts the #if lines that are open.
+	conditional int
+	reported    map[int]bool
 
 	bodies []body
 	// decls are the map declarations at top level: let @m = hash(10).
@@ -84,7 +86,7 @@ func (p *parser) peekN(n int) token {
 	for len(p.ahead) <= n {
 		t := p.lex.next()
 		if t.kind == tokIdent && len(p.defines) > 0 {
-			if def, ok := p.defines[t.text]; ok {
+			if def, ok := p.defines[t.text]; ok && !p.callFollows() && !builtins[t.text] {
 				p.ahead = p.expand(p.ahead, t, def, 0)
 				continue
 			}
@@ -92,6 +94,15 @@ func (p *parser) peekN(n int) token {
 		p.ahead = append(p.ahead, t)
 	}
 	return p.ahead[n]
+}
+
+// callFollows reports whether a parenthesis is next: the name of a call is
+// never taken for a #define.
+func (p *parser) callFollows() bool {
+	l := p.lex
+	l.report = func(int, string) {}
+	l.skipSpace()
+	return l.pos < len(l.src) && l.src[l.pos] == '('
 }
 
 // expand appends the tokens that a #define puts in the place of t. The lexer

@@ -111,6 +111,10 @@ loop:
 		at := p.lex.pos
 		switch c := src[at]; {
 		case c == ',' || c == '{' || c == '/' || c == '}' || c == ';':
+			if c == '/' && at == end && strings.Contains(text.String(), ":") {
+				// A comment or predicate up to 0.23, part of the name after that.
+				p.unclear(at, "a slash that touches the attach point")
+			}
 			if c == '/' && (strings.HasPrefix(src[at:], "//") || strings.HasPrefix(src[at:], "/*")) {
 				p.lex.skipSpace()
 				continue
@@ -135,7 +139,7 @@ loop:
 	}
 	ap := AttachPoint{Span: p.lines.span(start, end), Text: src[start:end]}
 	ap.split(text.String(), quoted)
-	if _, known := providers[ap.Provider]; !known {
+	if _, known := providers[ap.Provider]; !known { // of no version
 		p.unknownProvider(start, ap)
 	}
 	p.lastEnd = end
@@ -152,23 +156,18 @@ func (p *parser) unknownProvider(start int, ap AttachPoint) {
 	p.unclear(start, "unknown provider "+clip(ap.Provider))
 }
 
-// pathLen is the length of a :path: at the start of s, with both colons, or 1
-// for a colon alone. A path may hold slashes, which end an attach point elsewhere.
+// pathLen is the length of a colon and the path or name right after it, in
+// which slashes, "*" and "#" are ordinary: tracepoint:a:b/pid/ has no
+// predicate, and a comment must not touch the name.
 func pathLen(s string) int {
-	last := 1
-	for i := 1; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == ':':
-			return i // the next path may start with this colon
-		case c == '\\' && i+1 < len(s):
+	i := 1
+	for i < len(s) && (isIdentPart(s[i]) || strings.IndexByte("-./#$+*\\", s[i]) >= 0) {
+		if s[i] == '\\' && i+1 < len(s) && s[i+1] != '\n' {
 			i++
-		case isIdentPart(c) || strings.IndexByte("-./#$+*", c) >= 0:
-		default:
-			return last
 		}
+		i++
 	}
-	return last
+	return i
 }
 
 // split fills in the provider and the parts.

@@ -1,5 +1,7 @@
 package script
 
+import "strings"
+
 // providers maps what may stand before the first ":" to bpftrace's own name
 // of the provider.
 var providers = map[string]string{
@@ -24,6 +26,9 @@ var providers = map[string]string{
 // "BEGIN"); any other text comes back as it is.
 func ProviderName(alias string) string {
 	if p, ok := providers[alias]; ok {
+		return p
+	}
+	if p, ok := providers[strings.ToLower(alias)]; ok { // 0.24+
 		return p
 	}
 	return alias

@@ -191,6 +191,8 @@ type Output struct {
 	// Fields are the conversions of Format, in order, with the names inferred
 	// from the arguments.
 	Fields []Conversion
+
+	pieces []formatPiece // of Format
 }
 
 // Conversion is one % conversion of a format and the argument it prints.
@@ -200,6 +202,8 @@ type Conversion struct {
 	Verb string // without flags and width: "s", "d", "u", "x", "p", "r", "c", "lld", "rh", …
 	Expr string // the argument's text
 	Type Type
+
+	literal *string // where the argument is a string in the script
 }
 
 // Unclear is something Parse could not tell.

@@ -21,14 +21,14 @@ func (p *parser) program() {
 
 func (p *parser) topLevel(start int) {
 	rest := p.lex.src[start:]
-	if rest[0] == '#' || strings.HasPrefix(rest, "%:") {
+	if rest[0] == '#' {
 		p.directive(start)
 		return
 	}
 	word := rest[:identLen(rest)]
 	after := strings.TrimLeft(rest[len(word):], " \t\r\n")
 	switch {
-	case word == "struct" || word == "union" || word == "enum" || word == "typedef":
+	case word == "struct" || word == "union" || word == "enum":
 		p.cDefinition(start)
 	case word == "config" && strings.HasPrefix(after, "="):
 		p.config()
@@ -60,7 +60,7 @@ func (p *parser) directive(start int) {
 	end := p.lex.lineEnd()
 	p.lex.pos = end
 	text := src[start:end]
-	body := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "#"), "%:"))
+	body := strings.TrimSpace(text[1:])
 	name := body[:identLen(body)]
 	if strings.HasPrefix(text, "#!") {
 		name = "!"
@@ -69,15 +69,16 @@ func (p *parser) directive(start int) {
 	if strings.HasSuffix(strings.TrimRight(text, " \t\r"), `\`) {
 		p.unclear(end-1, "a preprocessor line that goes on in the next")
 	}
-	if strings.HasPrefix(text, "%:") {
-		p.unclear(start, "%: at the start of a line")
-	}
 	switch name {
 	case "include":
 		p.s.Includes = append(p.s.Includes, d)
 		return
 	case "define":
 		p.define(d, start)
+	case "if", "ifdef", "ifndef":
+		p.conditional++
+	case "endif":
+		p.conditional--
 	}
 	p.s.Directives = append(p.s.Directives, d)
 }
@@ -105,13 +106,20 @@ func (p *parser) define(d Directive, start int) {
 	if len(tokens) == 0 {
 		return // bpftrace keeps no macro without a value
 	}
-	if _, twice := p.defines[name]; twice {
+	_, twice := p.defines[name]
+	switch {
+	case twice:
 		p.unclear(start, name+" is defined twice")
+	case p.conditional > 0:
+		p.unclear(start, name+" is defined on a condition")
+	case builtins[name] || keywords[name]:
+		// Versions differ on which word they replace first.
+		p.unclear(start, "#define of bpftrace's own "+name)
 	}
 	p.defines[name] = tokens
 }
 
-// cDefinition reads a struct, union, enum or typedef. From 0.25 on bpftrace
+// cDefinition reads a struct, union or enum. From 0.25 on bpftrace
 // knows comments in it, before that it only counts braces: where the two
 // readings end at different places, it is unclear.
 func (p *parser) cDefinition(start int) {
@@ -129,19 +137,7 @@ func (p *parser) cDefinition(start int) {
 	p.cDirectives(start, end)
 	p.cMembers(start, end)
 	p.lex.pos = end
-	// The rest of a typedef or of a variable: up to the semicolon, if that
-	// stands before anything else.
-	l := lexer{src: src, pos: end, report: func(int, string) {}}
-	for {
-		t := l.next()
-		if t.is(";") {
-			p.lex.pos = l.pos
-			return
-		}
-		if t.kind != tokIdent || !strings.HasPrefix(src[start:], "typedef") {
-			return
-		}
-	}
+	p.accept(";")
 }
 
 // closingBrace finds the end of the braces that open first after start, -1 if
