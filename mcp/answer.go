@@ -59,24 +59,27 @@ func answerWith(v any) *answer {
 // runHead is what an answer about a run says beside its Result.
 type runHead struct {
 	ID      string `json:"id"`
-	Started string `json:"started,omitempty"`
-	Cursor  *int64 `json:"cursor,omitempty"`
+	Started string `json:"started"`
+	Cursor  int64  `json:"cursor"`
 }
 
-// answerRun answers with a run's Result, the head's members first.
-func answerRun(head runHead, res *collector.Result) *answer {
-	h, err := encode(head)
-	if err != nil {
-		return refuse(err)
-	}
+// answerRun answers with a run's Result, the head's members first where there
+// is one.
+func answerRun(head *runHead, res *collector.Result) *answer {
 	r, err := encode(complete(res))
 	if err != nil {
 		return refuse(err)
 	}
-	a := &answer{}
-	// Joined as text and not by embedding, so that a marshaller of Result's
-	// own cannot swallow the head.
-	a.json = append(append(h[:len(h)-1:len(h)-1], ','), r[1:]...)
+	a := &answer{json: r}
+	if head != nil {
+		h, err := encode(head)
+		if err != nil {
+			return refuse(err)
+		}
+		// Joined as text and not by embedding, so that a marshaller of
+		// Result's own cannot swallow the head.
+		a.json = append(append(h[:len(h)-1:len(h)-1], ','), r[1:]...)
+	}
 	switch res.Status {
 	case collector.StatusFailed, collector.StatusRefused, collector.StatusKilled:
 		a.failed = true
@@ -89,7 +92,15 @@ func answerRun(head runHead, res *collector.Result) *answer {
 // null, which is not an array to a reader or to the schema.
 func complete(res *collector.Result) *collector.Result {
 	c := *res
-	c.Events = present(c.Events)
+	c.Events = make([]collector.Event, len(res.Events))
+	for i, e := range res.Events {
+		if e.Map != nil {
+			m := *e.Map
+			m.Keys, m.Rows = present(m.Keys), present(m.Rows)
+			e.Map = &m
+		}
+		c.Events[i] = e
+	}
 	c.Diagnostics = present(c.Diagnostics)
 	c.Maps = make([]collector.Map, len(res.Maps))
 	for i, m := range res.Maps {

@@ -11,6 +11,7 @@ import (
 // in its place for faults that a real one cannot be made to have on demand.
 type runner interface {
 	Options() collector.Options
+	Begin(ctx context.Context, s collector.Script) run
 	Start(s collector.Script) run
 	Get(id string) (run, bool)
 	List() []run
@@ -32,6 +33,10 @@ type run interface {
 
 // realRunner narrows a collector.Runner to the interface.
 type realRunner struct{ *collector.Runner }
+
+func (r realRunner) Begin(ctx context.Context, s collector.Script) run {
+	return r.Runner.Begin(ctx, s)
+}
 
 func (r realRunner) Start(s collector.Script) run { return r.Runner.Start(s) }
 

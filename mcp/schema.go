@@ -21,7 +21,7 @@ var (
 	schemaRunsFile []byte
 
 	schemaResult     = compact(schemaResultFile)
-	schemaRun        = schemaResult // id, started and cursor are optional in it
+	schemaRun        = withHead(schemaResult)
 	schemaInfo       = compact(schemaInfoFile)
 	schemaValidation = compact(schemaValidationFile)
 	schemaProbes     = compact(schemaProbesFile)
@@ -34,4 +34,16 @@ func compact(file []byte) json.RawMessage {
 		panic(err) // an embedded file: a broken one never passes a test
 	}
 	return b.Bytes()
+}
+
+// withHead is the schema of a Result with the members of runHead.
+func withHead(result json.RawMessage) json.RawMessage {
+	const properties, required = `"properties":{`, `"required":["status",`
+	head := properties +
+		`"id":{"type":"string","description":"The run's id, for get_run, stop_run and the resource tracecar://runs/{id}."},` +
+		`"started":{"type":"string","description":"When the run was accepted, RFC 3339 in UTC."},` +
+		`"cursor":{"type":"integer","description":"Pass it to the next get_run to get only the events after these."},`
+	// The first properties are the Result's own.
+	b := bytes.Replace(result, []byte(properties), []byte(head), 1)
+	return bytes.Replace(b, []byte(required), []byte(`"required":["id","started","cursor","status",`), 1)
 }

@@ -38,6 +38,12 @@ func (s *stubRunner) Options() collector.Options {
 		MaxTimeout: time.Hour, KeepRuns: 64, KeepFor: 15 * time.Minute, MaxEvents: 10000, MaxRows: 10000}
 }
 
+func (s *stubRunner) Begin(ctx context.Context, sc collector.Script) run {
+	r := s.Start(sc)
+	context.AfterFunc(ctx, r.Stop)
+	return r
+}
+
 func (s *stubRunner) Start(sc collector.Script) run {
 	s.mu.Lock()
 	r := &stubRun{id: fmt.Sprintf("run-%d", len(s.runs)+1), script: sc, started: time.Now(), done: make(chan struct{}), stopped: make(chan struct{})}

@@ -68,30 +68,26 @@ func timeoutOf(a arguments, def time.Duration) time.Duration {
 
 func (s *Server) execute(ctx context.Context, c caller, a arguments) *answer {
 	sc := script(c, a, timeoutOf(a, s.runner.Options().DefaultTimeout))
-	r := s.runner.Start(sc)
-	s.await(ctx, r, c.progress)
+	r := s.runner.Begin(ctx, sc)
+	s.await(r, c.progress)
 	res, _ := r.Result(0)
-	return answerRun(runHead{ID: r.ID()}, res)
+	return answerRun(nil, res)
 }
 
-// await waits until r has ended. When the caller goes or cancels, r is
-// stopped the gentle way, so that its Result still holds what was printed;
-// await then waits for that.
-func (s *Server) await(ctx context.Context, r run, progress func(progressReport)) {
+// await waits until r has ended. When the caller goes or cancels, the context
+// that r was begun with stops it the gentle way, and its Result still holds
+// what was printed.
+func (s *Server) await(r run, progress func(progressReport)) {
 	var tick <-chan time.Time
 	if progress != nil {
 		t := time.NewTicker(s.progressEvery)
 		defer t.Stop()
 		tick = t.C
 	}
-	gone := ctx.Done()
 	for {
 		select {
 		case <-r.Done():
 			return
-		case <-gone:
-			r.Stop()
-			gone, tick = nil, nil
 		case <-tick:
 			progress(reportOf(r))
 		}

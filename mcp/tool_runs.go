@@ -68,7 +68,7 @@ func waitAttached(ctx context.Context, r run) {
 // stateOf answers with r's Result now: its events from cursor on.
 func stateOf(r run, cursor int64) *answer {
 	res, next := r.Result(cursor)
-	return answerRun(runHead{ID: r.ID(), Started: r.Started().UTC().Format(time.RFC3339Nano), Cursor: &next}, res)
+	return answerRun(&runHead{ID: r.ID(), Started: r.Started().UTC().Format(time.RFC3339Nano), Cursor: next}, res)
 }
 
 func (s *Server) getRunTool() tool {

@@ -130,7 +130,7 @@ func TestExecute(t *testing.T) {
 		t.Fatalf("a timeout is an error: %s", text(t, res))
 	}
 	got := structured(t, res)
-	if got["status"] != "timed_out" || got["exit_code"] != 124.0 || got["timed_out"] != true || got["id"] != "run-1" {
+	if got["status"] != "timed_out" || got["exit_code"] != 124.0 || got["timed_out"] != true {
 		t.Errorf("got %v", got)
 	}
 	sc := stub.runs[0].script
