@@ -43,9 +43,11 @@ type cell struct {
 	off, size int
 	signed    bool
 	unsure    bool
-	form      form
-	header    int // bytes of a buffer's length
-	elems     []cell
+	// printsSign: bpftrace prints the integer by its own type, not always as signed.
+	printsSign bool
+	form       form
+	header     int // bytes of a buffer's length
+	elems      []cell
 }
 
 type cellKind uint8
@@ -119,7 +121,7 @@ func compile(l *Layout, off int, t script.Type, d dialect) cell {
 }
 
 func (c *cell) compileScalar(l *Layout, t script.Type, d dialect) {
-	c.kind, c.signed = cellInt, true
+	c.kind, c.signed, c.printsSign = cellInt, true, d.squeeze && t.Kind != script.TypePointer && l.Kind != LayoutPtr
 	switch t.Kind {
 	case script.TypeInt:
 		c.signed = t.Signed
@@ -169,6 +171,8 @@ func (c *cell) read(b []byte) Part {
 		} else {
 			p.Value = parser.Uint(n)
 		}
+		// What the script tells of signs is inferred; where bpftrace prints them, it has the last word.
+		p.Unsure = p.Unsure || c.printsSign && raw[top(raw)]&0x80 != 0
 	case cellBool:
 		p.Value = parser.Bool(number(raw, false) != 0)
 	case cellText:
@@ -197,6 +201,14 @@ func (c *cell) read(b []byte) Part {
 		return Part{Opaque: true}
 	}
 	return p
+}
+
+// top is the place of an integer's most significant byte.
+func top(b []byte) int {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return len(b) - 1
+	}
+	return 0
 }
 
 // number reads an integer of 1, 2, 4 or 8 bytes in the host's order.

@@ -199,11 +199,11 @@ func (dec *mapDecoder) solveKey() (*Layout, error) {
 			shapes[i].exprs = []string{k.Expr}
 		}
 	}
-	found, err := solve(shapes, dec.keySize, dec.d, true)
+	l, err := dec.layout(shapes, dec.keySize, true, func(i int) []byte { return dec.raw.key(i)[:dec.keySize] })
 	if err != nil {
 		return nil, fmt.Errorf("layout of its key: %w", err)
 	}
-	return dec.pick(found, func(i int) []byte { return dec.raw.key(i)[:dec.keySize] }, shapes)
+	return l, nil
 }
 
 func shapeOf(t script.Type) shape {
@@ -214,37 +214,6 @@ func shapeOf(t script.Type) shape {
 		}
 	}
 	return s
-}
-
-// pick chooses the layout that all entries can have: padding is zero, and so
-// is what follows a string. Layouts that read all entries alike are one.
-func (dec *mapDecoder) pick(found []*Layout, bytesOf func(int) []byte, shapes []shape) (*Layout, error) {
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	var chosen *Layout
-	for _, l := range found {
-		ok := true
-		for i := 0; ok && i < dec.raw.Count; i++ {
-			ok = l.clean(bytesOf(i))
-		}
-		if !ok {
-			continue
-		}
-		if chosen == nil {
-			chosen = l
-			continue
-		}
-		for i := range dec.raw.Count {
-			if !alike(chosen, l, shapes, bytesOf(i), dec.d) {
-				return nil, errors.New("several layouts are possible")
-			}
-		}
-	}
-	if chosen == nil {
-		return nil, errors.New("no possible layout agrees with its entries")
-	}
-	return chosen, nil
 }
 
 // next returns the next n parts of the slab, which keeps a table's keys together.

@@ -266,7 +266,7 @@ func (h *Holder) describe(m *held) Raw {
 		}
 		h.btf[m.info.BTFID] = l
 	}
-	if v := l.find(m.info); v != nil {
+	if v, ok := l.find(m.info); ok {
 		r.FullName, r.Key, r.Value = v.name, v.key, v.value
 	}
 	return r

@@ -66,20 +66,19 @@ func readLayouts(btfID uint32) (*layouts, error) {
 }
 
 // find returns the definition of a map. Names are cut at 15 bytes: where
-// several fit, the types must tell them apart.
-func (l *layouts) find(info *mapInfo) *mapVar {
-	var found *mapVar
-	for i := range l.vars {
-		v := &l.vars[i]
-		if kernelName(v.name) != info.name() || v.keyType != info.KeyType || v.valueType != info.ValueType {
+// several of one shape fit, the name stays open.
+func (l *layouts) find(info *mapInfo) (v mapVar, ok bool) {
+	for _, c := range l.vars {
+		if kernelName(c.name) != info.name() || c.keyType != info.KeyType || c.valueType != info.ValueType {
 			continue
 		}
-		if found != nil {
-			return nil
+		if ok {
+			v.name = ""
+			return v, true
 		}
-		found = v
+		v, ok = c, true
 	}
-	return found
+	return v, ok
 }
 
 func layoutOf(t btf.Type, depth int) *Layout {

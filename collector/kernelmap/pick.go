@@ -1,6 +1,50 @@
 package kernelmap
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// layout finds the one layout of size bytes that the shapes can have and all
+// entries agree with: padding is zero, and so is what follows a string.
+// Layouts that read all entries alike are one.
+func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int) []byte) (*Layout, error) {
+	none := errors.New("no possible layout agrees with the entries")
+	for pass := range passes {
+		found, err := solve(shapes, size, dec.d, key, pass)
+		if err != nil {
+			return nil, err
+		}
+		if pass == passes-1 && len(found) == 0 {
+			none = fmt.Errorf("no layout of the parts has %d bytes", size)
+		}
+		var chosen *Layout
+		for _, l := range found {
+			if !dec.all(func(b []byte) bool { return l.clean(b) }, entry) {
+				continue
+			}
+			if chosen == nil {
+				chosen = l
+			} else if !dec.all(func(b []byte) bool { return alike(chosen, l, shapes, b, dec.d) }, entry) {
+				return nil, errors.New("several layouts are possible")
+			}
+		}
+		if chosen != nil {
+			return chosen, nil
+		}
+	}
+	return nil, none
+}
+
+func (dec *mapDecoder) all(ok func([]byte) bool, entry func(int) []byte) bool {
+	for i := range dec.raw.Count {
+		if !ok(entry(i)) {
+			return false
+		}
+	}
+	return true
+}
 
 // clean tells whether b can have the layout: bytes between the fields are
 // zero, and so are the bytes after a string's NUL.
@@ -10,7 +54,7 @@ func (l *Layout) clean(b []byte) bool {
 	}
 	switch l.Kind {
 	case LayoutArray:
-		if i := bytes.IndexByte(b, 0); i >= 0 {
+		if i := bytes.IndexByte(b, 0); l.text && i >= 0 {
 			return zero(b[i:])
 		}
 	case LayoutStruct:

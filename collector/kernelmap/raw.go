@@ -76,6 +76,8 @@ type Layout struct {
 	Len    int           `json:"n,omitempty"`
 	Elem   *Layout       `json:"e,omitempty"`
 	Fields []LayoutField `json:"f,omitempty"`
+
+	text bool // worked out to be a string: zero from its NUL on
 }
 
 // LayoutField is one member of a struct.

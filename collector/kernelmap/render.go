@@ -70,6 +70,10 @@ func Resolve(version string, parts []Part, text string) (resolved []Part, ok boo
 func readings(p Part) []Part {
 	sure := func(v parser.Value) Part { return Part{Value: v, form: formPlain, size: p.size} }
 	n, isInt := p.Value.Int64()
+	if u, ok := p.Value.Uint64(); ok && p.size > 0 && p.size <= 8 && p.form == formPlain && u>>(8*p.size-1) != 0 {
+		// Unsigned by the script: signed is the other reading.
+		return []Part{sure(p.Value), sure(parser.Int(int64(u<<(64-8*p.size)) >> (64 - 8*p.size)))}
+	}
 	switch {
 	case p.form == formTuple:
 		all := [][]Part{{}}
@@ -150,13 +154,12 @@ func (d dialect) prints(p Part) []string {
 		}
 		return []string{"0x" + strconv.FormatUint(u, 16), strconv.FormatUint(u, 10), strconv.FormatInt(int64(u), 10)}
 	}
-	if p.Unsure && p.Value.Kind() == parser.KindInt {
+	if k := p.Value.Kind(); p.Unsure && (k == parser.KindInt || k == parser.KindUint) {
 		var all []string
 		for _, r := range readings(p) {
 			all = append(all, d.printsScalar(r.Value))
 		}
-		n, _ := p.Value.Int64()
-		return append(all, "0x"+strconv.FormatUint(uint64(n), 16))
+		return all
 	}
 	return []string{d.printsScalar(p.Value)}
 }
@@ -182,22 +185,22 @@ func (d dialect) printsScalar(v parser.Value) string {
 }
 
 func (d dialect) printsTuple(p Part) []string {
-	open, end, quote := "(", ")", ""
-	if !d.squeeze {
-		open, end, quote = "[", "]", `"`
+	open, end, quoted := "(", ")", false
+	if !d.squeeze { // a tuple inside a key is JSON
+		open, end, quoted = "[", "]", true
 	}
 	all := []string{open}
 	for i, e := range p.elems {
 		ways := d.prints(e)
 		var next []string
 		for _, head := range all {
+			if i > 0 {
+				head += ","
+			}
+			if quoted && e.Value.Kind() == parser.KindText {
+				ways = []string{`"` + jsonText(ways[0]) + `"`, `"` + ways[0] + `"`}
+			}
 			for _, w := range ways {
-				if e.Value.Kind() == parser.KindText {
-					w = quote + w + quote
-				}
-				if i > 0 {
-					w = "," + w
-				}
 				next = append(next, head+w)
 			}
 		}
@@ -207,6 +210,31 @@ func (d dialect) printsTuple(p Part) []string {
 		all[i] += end
 	}
 	return all
+}
+
+// jsonText escapes as bpftrace up to 0.23 does, high bytes included.
+func jsonText(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c < 0x20:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		case c >= 0x80:
+			fmt.Fprintf(&b, `\uffffff%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func (d dialect) squeezed(s string) string {

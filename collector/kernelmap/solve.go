@@ -34,46 +34,48 @@ type leaf struct {
 	offset int
 }
 
-// solve returns the layouts of total bytes that the parts can have.
-// key says whether they are a key's parts or a value's. Layouts that differ only in where a string's padding ends count as one.
-func solve(parts []shape, total int, d dialect, key bool) ([]*Layout, error) {
-	for _, strict := range []bool{true, false} {
-		// 0.17 packs its keys, but lays tuple values out as C would.
-		s := solver{d: d, key: key, packed: key && !d.btf, strict: strict, total: total}
-		found, err := s.run(parts)
-		if err != nil || len(found) > 0 {
-			return found, err
-		}
-	}
-	return nil, fmt.Errorf("no layout of the parts has %d bytes", total)
+// passes is how many ways there are to look for a layout, each less strict
+// than the one before.
+const passes = 4
+
+// solve returns the layouts of total bytes that the parts can have in one
+// pass. key says whether they are a key's parts or a value's. Layouts that
+// differ only in where a string's padding ends count as one.
+func solve(parts []shape, total int, d dialect, key bool, pass int) ([]*Layout, error) {
+	// 0.17 packs its keys, but lays tuple values out as C would.
+	s := solver{d: d, key: key, packed: key && !d.btf, strict: pass < 2, unknownInt: pass%2 == 0, total: total}
+	return s.run(parts)
 }
 
 type solver struct {
 	d      dialect
 	key    bool
 	packed bool
+	// strict takes widths from the expressions; else only the types count.
 	strict bool
-	total  int
-	leaves []*leaf
-	tries  int
-	found  map[string]*Layout
-	widest map[string]int
+	// unknownInt takes parts of unknown type for integers; else for byte arrays.
+	unknownInt bool
+	total      int
+	leaves     []*leaf
+	tries      int
+	found      map[string]*Layout
+	widest     map[string]int
 }
 
 func (s *solver) run(parts []shape) ([]*Layout, error) {
 	s.leaves, s.found, s.widest = nil, map[string]*Layout{}, map[string]int{}
 	s.flatten(parts)
-	var free []*leaf
+	var free [][]*leaf // those of one group have one width
 	for _, l := range s.leaves {
 		if l.free {
-			free = append(free, l)
+			free = append(free, []*leaf{l})
 		}
 	}
-	if len(free) > 1 && slices.ContainsFunc(free, func(l *leaf) bool { return !l.plain }) {
-		return nil, fmt.Errorf("the widths of %d strings are not known", len(free))
+	if len(free) > 1 && !slices.ContainsFunc(free, func(g []*leaf) bool { return !g[0].plain }) {
+		free = [][]*leaf{slices.Concat(free...)} // all of one width
 	}
 	if !s.choose(parts, free, 0) {
-		return nil, fmt.Errorf("too many layouts are possible")
+		return nil, fmt.Errorf("%d widths are not known", len(free))
 	}
 	names := make([]string, 0, len(s.found))
 	for n := range s.found {
@@ -88,7 +90,7 @@ func (s *solver) run(parts []shape) ([]*Layout, error) {
 }
 
 // choose tries every size of leaf i and the ones after it.
-func (s *solver) choose(parts []shape, free []*leaf, i int) bool {
+func (s *solver) choose(parts []shape, free [][]*leaf, i int) bool {
 	for i < len(s.leaves) && s.leaves[i].free {
 		i++
 	}
@@ -101,15 +103,40 @@ func (s *solver) choose(parts []shape, free []*leaf, i int) bool {
 		}
 		return true
 	}
-	if len(free) == 0 {
-		return s.try(parts, 0)
+	return s.widen(parts, free, 0, 0)
+}
+
+// widen tries every width of the free leaves from group i on.
+func (s *solver) widen(parts []shape, free [][]*leaf, i, sum int) bool {
+	if i == len(free) {
+		return s.try(parts, sum)
 	}
-	for w := 1; w <= s.total; w++ {
-		for _, l := range free {
+	from := 1
+	if s.packed && i == len(free)-1 {
+		// What is left is known.
+		rest := s.total
+		for _, l := range s.leaves {
+			if !l.free {
+				rest -= l.size
+			}
+		}
+		for _, g := range free[:i] {
+			rest -= g[0].size * len(g)
+		}
+		if rest < len(free[i]) || rest%len(free[i]) != 0 {
+			return true
+		}
+		from = rest / len(free[i])
+	}
+	for w := from; w <= s.total-sum; w++ {
+		for _, l := range free[i] {
 			l.size = w
 		}
-		if !s.try(parts, w) {
+		if !s.widen(parts, free, i+1, sum+w) {
 			return false
+		}
+		if from > 1 {
+			break
 		}
 	}
 	return true
@@ -158,6 +185,7 @@ func (s *solver) build(parts []shape, next *int, base int) (l *Layout, align int
 			a = lf.size
 			if lf.array {
 				f = &Layout{Kind: LayoutArray, Size: lf.size, Len: lf.size, Elem: &Layout{Kind: LayoutInt, Size: 1, Signed: true}}
+				f.text = lf.typ.Kind != script.TypeBuffer && !opaqueKind(lf.typ.Kind)
 				a = 1
 				if opaqueKind(lf.typ.Kind) && lf.size%8 == 0 {
 					a = 8
@@ -233,6 +261,9 @@ func (s *solver) leafOf(p shape) *leaf {
 		}
 		l.plain = len(p.exprs) > 0 && !slices.ContainsFunc(p.exprs, func(e string) bool { return !plainStr(e) })
 	}
+	if p.typ.Kind == script.TypeUnknown && s.unknownInt {
+		return scalar(s.intSizes(p)...)
+	}
 	return array()
 }
 
@@ -244,37 +275,11 @@ func (s *solver) intSizes(p shape) []int {
 		return []int{8}
 	}
 	if s.strict {
-		if n := literalSize(p.exprs); n > 0 {
-			return []int{n}
-		}
-		if n := p.typ.Bits / 8; n > 0 {
+		if n := intSize(p); n > 0 {
 			return []int{n}
 		}
 	}
 	return []int{1, 2, 4, 8}
-}
-
-// literalSize returns the width that 0.26 and later give to a part that is
-// always an integer literal: the narrowest signed one that holds them all.
-func literalSize(exprs []string) int {
-	size := 0
-	for _, e := range exprs {
-		n, err := integer(e)
-		if err != nil {
-			return 0
-		}
-		w := 8
-		switch {
-		case n == int64(int8(n)):
-			w = 1
-		case n == int64(int16(n)):
-			w = 2
-		case n == int64(int32(n)):
-			w = 4
-		}
-		size = max(size, w)
-	}
-	return size
 }
 
 // stringSize returns the width of a part that is always comm or a literal,

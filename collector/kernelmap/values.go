@@ -150,11 +150,7 @@ func (dec *mapDecoder) valueCell() (*cell, error) {
 		for _, a := range dec.m.Assigns {
 			s.exprs = append(s.exprs, a.Expr)
 		}
-		found, err := solve([]shape{s}, size, dec.d, false)
-		if err != nil {
-			return nil, fmt.Errorf("layout of its value: %w", err)
-		}
-		picked, err := dec.pick(found, dec.raw.value, []shape{s})
+		picked, err := dec.layout([]shape{s}, size, false, dec.raw.value)
 		if err != nil {
 			return nil, fmt.Errorf("layout of its value: %w", err)
 		}
