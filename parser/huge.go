@@ -73,9 +73,7 @@ func (r *Reader) hugeMap(t Type, rec *Record) (used int) {
 	for {
 		b, whole, _ := r.piece(used)
 		s.reset(b)
-		for step = rowMore; step == rowMore; {
-			step = r.row(t, whole)
-		}
+		step = r.allRows(t, whole)
 		size := len(b) - s.i
 		leave()
 		if step == rowLast || whole || !s.short {

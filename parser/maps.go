@@ -25,10 +25,7 @@ func (r *Reader) mapData(t Type, rec *Record, m *members) bool {
 	switch form {
 	case formKeyed:
 		r.rows.reset()
-		step := rowMore
-		for step == rowMore {
-			step = r.row(t, true)
-		}
+		step := r.allRows(t, true)
 		m.whole = step == rowLast
 		state.Rows = r.rows.take()
 	case formEmpty:
@@ -111,6 +108,22 @@ const (
 	rowFail                // not read; the scan stands where the row begins
 )
 
+// allRows reads rows to the last, or to the first that cannot be read.
+func (r *Reader) allRows(t Type, whole bool) rowStep {
+	s := &r.scan
+	for {
+		if t == TypeMap || t == TypeStats {
+			var last bool
+			if s.i, last = r.rows.plain(s.b, s.i); last {
+				return rowLast
+			}
+		}
+		if step := r.row(t, whole); step != rowMore {
+			return step
+		}
+	}
+}
+
 // row reads one row and what ends it. whole says that the line ends with the piece.
 func (r *Reader) row(t Type, whole bool) rowStep {
 	s := &r.scan
@@ -158,6 +171,28 @@ func (r *Reader) row(t Type, whole bool) rowStep {
 	r.rows.keys = r.rows.keys[:keys]
 	s.i = start
 	return rowFail
+}
+
+// plainInt reads an integer of up to 18 digits with a comma or brace behind
+// it, at index end.
+func plainInt(b []byte, from int) (n int64, end int, ok bool) {
+	i := from
+	neg := i < len(b) && b[i] == '-'
+	if neg {
+		i++
+	}
+	first := i
+	for i < len(b) && b[i]-'0' <= 9 {
+		n = n*10 + int64(b[i]-'0')
+		i++
+	}
+	if i == first || i-first > 18 || b[first] == '0' && i-first > 1 || i >= len(b) || b[i] != ',' && b[i] != '}' {
+		return 0, 0, false
+	}
+	if neg {
+		n = -n
+	}
+	return n, i, true
 }
 
 // cutMap makes a record of a map whose line went wrong within its state or

@@ -37,7 +37,7 @@ func WithLineLimit(n int) Option {
 }
 
 // Reader reads records from a stream. It holds one line at most: a map's rows
-// are parsed while its line arrives, so that a map costs its rows (about 40
+// are parsed while its line arrives, so that a map costs its rows (about 32
 // bytes and the key each, twice that while they are put together) and 512 KiB;
 // any other line costs up to twice its length, bounded by the line limit. What
 // a long line took is given back after it. A Reader is not safe for concurrent use.

@@ -2,7 +2,8 @@ package parser
 
 const (
 	// rowBlock is how many rows a block holds: 128 KiB of cells.
-	rowBlock = 8192
+	rowBlock    = 8192
+	spareBlocks = 8
 	// keyBatch bounds how many bytes of keys share one string, and so what a
 	// kept key keeps alive.
 	keyBatch = 4096
@@ -25,32 +26,89 @@ type rows struct {
 	exts    []Value
 	keys    []byte   // of the batch being gathered
 	batches []string // those before
+	spare   [][]cell // blocks to use again: 1 MiB of them at most
 }
 
 // add appends a row whose key was appended to keys.
 func (r *rows) add(v Value) {
-	c := cell{num: v.num, end: uint32(len(r.keys))}
-	if k, ok := v.ext.(Kind); ok {
-		c.kind = k
-	} else {
-		c.num = uint64(len(r.exts))
-		r.exts = append(r.exts, v)
+	if k := v.Kind(); int(k) < len(plainExt) && plainExt[k] != nil {
+		r.cell(v.num, k)
+		return
 	}
+	r.cell(uint64(len(r.exts)), KindNone)
+	r.exts = append(r.exts, v)
+}
+
+func (r *rows) cell(num uint64, kind Kind) {
+	c := cell{num: num, end: uint32(len(r.keys)), kind: kind}
 	if len(r.keys) >= keyBatch {
 		c.last = true
-		r.batches = append(r.batches, string(r.keys))
-		r.keys = r.keys[:0]
+		r.batch()
 	}
-	if len(r.block) == rowBlock {
-		r.full = append(r.full, r.block)
-		r.block = make([]cell, 0, rowBlock)
+	if len(r.block) == cap(r.block) {
+		r.grow()
 	}
 	r.block = append(r.block, c)
 }
 
+func (r *rows) batch() {
+	r.batches = append(r.batches, string(r.keys))
+	r.keys = r.keys[:0]
+}
+
+func (r *rows) grow() {
+	if cap(r.block) < rowBlock {
+		r.block = append(make([]cell, 0, max(64, min(4*cap(r.block), rowBlock))), r.block...)
+		return
+	}
+	r.full = append(r.full, r.block)
+	if n := len(r.spare); n > 0 {
+		r.block, r.spare = r.spare[n-1], r.spare[:n-1]
+		return
+	}
+	r.block = make([]cell, 0, rowBlock)
+}
+
+// plain reads rows of the usual form, a key without escapes and an integer of
+// up to 18 digits, and returns where the first other one begins. last says
+// that it read the brace after the last row.
+func (r *rows) plain(b []byte, i int) (next int, last bool) {
+	for {
+		j := i
+		if j < len(b) && b[j] == ' ' {
+			j++
+		}
+		if j >= len(b) || b[j] != '"' {
+			return i, false
+		}
+		j++
+		key := b[j:]
+		n := 0
+		for n < len(key) && key[n] != '"' && key[n] != '\\' {
+			n++
+		}
+		if n+3 > len(key) || key[n] != '"' || key[n+1] != ':' || key[n+2] != ' ' {
+			return i, false
+		}
+		num, end, ok := plainInt(b, j+n+3)
+		if !ok {
+			return i, false
+		}
+		r.keys = append(r.keys, key[:n]...)
+		r.cell(uint64(num), KindInt)
+		i = end + 1
+		if b[end] == '}' {
+			return i, true
+		}
+	}
+}
+
 // take returns the rows in one slice of exactly their size, and forgets them.
 func (r *rows) take() []Row {
-	n := len(r.full)*rowBlock + len(r.block)
+	n := len(r.block)
+	for _, block := range r.full {
+		n += len(block)
+	}
 	if n == 0 {
 		return nil
 	}
@@ -70,13 +128,10 @@ func (r *rows) take() []Row {
 			to++
 			row.Key = batch[at:c.end]
 			at = c.end
-			switch c.kind {
-			case KindNone:
+			if c.kind == KindNone {
 				row.Value = r.exts[c.num]
-			case KindInt: // without a look at the table of small values
-				row.Value = Value{c.num, KindInt}
-			default:
-				row.Value = Value{c.num, c.kind}
+			} else {
+				row.Value = Value{c.num, plainExt[c.kind]}
 			}
 			if c.last {
 				batch, at = "", 0
@@ -86,8 +141,11 @@ func (r *rows) take() []Row {
 				}
 			}
 		}
-		if i < len(r.full)-1 {
-			r.full[i] = nil // its memory may be had back while the rest is made
+		if i == len(r.full)-1 {
+			break // r.block, kept as it is
+		}
+		if r.full[i] = nil; len(r.spare) < spareBlocks {
+			r.spare = append(r.spare, block[:0])
 		}
 	}
 	r.reset()

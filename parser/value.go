@@ -37,16 +37,25 @@ func (k Kind) String() string {
 
 // Value is one value as bpftrace printed it. The zero Value is KindNone.
 // Values are immutable and may be kept; they hold no reference to the
-// stream's buffer. It is 24 bytes; integers allocate nothing. Slices given to
-// a constructor or had from an accessor are shared, not copied: do not change them.
+// stream's buffer. It is 16 bytes; integers allocate nothing. Slices given to
+// a constructor or had from an accessor are shared, not copied: do not change
+// them. Compare with Equal: == compares composite values by identity.
 type Value struct {
 	num uint64 // KindBool, KindInt, KindUint, KindFloat: the bits
-	// ext is nil for KindNone, the Kind itself for the kinds that live in
-	// num, else string, []Value, []Field, []Bucket, Stats, []Point or frames.
-	ext any
+	ext *ext   // nil for KindNone
 }
 
-type frames []string
+// ext is the kind, and what does not fit the number.
+type ext struct {
+	kind Kind
+	str  string // KindText
+	list any    // []Value, []Field, []Bucket, Stats, []Point, []string
+}
+
+// plainExt is shared by all values that live in num.
+var plainExt = [...]*ext{
+	KindBool: {kind: KindBool}, KindInt: {kind: KindInt}, KindUint: {kind: KindUint}, KindFloat: {kind: KindFloat},
+}
 
 // Field is one member of an object.
 type Field struct {
@@ -57,13 +66,13 @@ type Field struct {
 // Bool returns a KindBool.
 func Bool(b bool) Value {
 	if b {
-		return Value{num: 1, ext: KindBool}
+		return Value{1, plainExt[KindBool]}
 	}
-	return Value{ext: KindBool}
+	return Value{0, plainExt[KindBool]}
 }
 
 // Int returns a KindInt.
-func Int(i int64) Value { return Value{num: uint64(i), ext: KindInt} }
+func Int(i int64) Value { return Value{uint64(i), plainExt[KindInt]} }
 
 // Uint returns a KindInt where u fits int64, else a KindUint, so that equal
 // numbers are equal Values.
@@ -71,56 +80,43 @@ func Uint(u uint64) Value {
 	if u <= math.MaxInt64 {
 		return Int(int64(u))
 	}
-	return Value{num: u, ext: KindUint}
+	return Value{u, plainExt[KindUint]}
 }
 
 // Float returns a KindFloat.
-func Float(f float64) Value { return Value{num: math.Float64bits(f), ext: KindFloat} }
+func Float(f float64) Value { return Value{math.Float64bits(f), plainExt[KindFloat]} }
 
 // Text returns a KindText. s may hold any bytes.
-func Text(s string) Value { return Value{ext: s} }
+func Text(s string) Value { return Value{0, &ext{kind: KindText, str: s}} }
 
 // Array returns a KindArray.
-func Array(elems []Value) Value { return Value{ext: elems} }
+func Array(elems []Value) Value { return Value{0, &ext{kind: KindArray, list: elems}} }
 
 // Object returns a KindObject. Names may repeat; order is kept.
-func Object(fields []Field) Value { return Value{ext: fields} }
+func Object(fields []Field) Value { return Value{0, &ext{kind: KindObject, list: fields}} }
 
 // BucketsOf returns a KindBuckets.
-func BucketsOf(b []Bucket) Value { return Value{ext: b} }
+func BucketsOf(b []Bucket) Value { return Value{0, &ext{kind: KindBuckets, list: b}} }
 
 // StatsOf returns a KindStats.
-func StatsOf(s Stats) Value { return Value{ext: &s} }
+func StatsOf(s Stats) Value { return Value{0, &ext{kind: KindStats, list: s}} }
 
 // PointsOf returns a KindPoints.
-func PointsOf(p []Point) Value { return Value{ext: p} }
+func PointsOf(p []Point) Value { return Value{0, &ext{kind: KindPoints, list: p}} }
 
 // Frames returns a KindFrames, innermost frame first.
-func Frames(f []string) Value { return Value{ext: frames(f)} }
+func Frames(f []string) Value { return Value{0, &ext{kind: KindFrames, list: f}} }
 
 // Kind says which accessor gives the value.
 func (v Value) Kind() Kind {
-	switch x := v.ext.(type) {
-	case nil:
+	if v.ext == nil {
 		return KindNone
-	case Kind:
-		return x
-	case string:
-		return KindText
-	case []Value:
-		return KindArray
-	case []Field:
-		return KindObject
-	case []Bucket:
-		return KindBuckets
-	case *Stats:
-		return KindStats
-	case []Point:
-		return KindPoints
-	default:
-		return KindFrames
 	}
+	return v.ext.kind
 }
+
+// String returns the value's JSON, for people.
+func (v Value) String() string { return string(v.AppendJSON(nil)) }
 
 // IsNone reports whether v holds nothing (or JSON null).
 func (v Value) IsNone() bool { return v.ext == nil }
@@ -131,7 +127,7 @@ func (v Value) Bool() bool { return v.Kind() == KindBool && v.num != 0 }
 // Int64 returns the value of a KindInt, and false for all else (a KindUint
 // does not fit).
 func (v Value) Int64() (int64, bool) {
-	if v.ext == KindInt {
+	if v.Kind() == KindInt {
 		return int64(v.num), true
 	}
 	return 0, false
@@ -140,7 +136,7 @@ func (v Value) Int64() (int64, bool) {
 // Uint64 returns the value of a KindUint or of a KindInt that is not
 // negative, and false for all else.
 func (v Value) Uint64() (uint64, bool) {
-	if v.ext == KindUint || v.ext == KindInt && int64(v.num) >= 0 {
+	if k := v.Kind(); k == KindUint || k == KindInt && int64(v.num) >= 0 {
 		return v.num, true
 	}
 	return 0, false
@@ -161,30 +157,39 @@ func (v Value) Float64() (float64, bool) {
 }
 
 // Text returns the bytes of a KindText, "" for others.
-func (v Value) Text() string { s, _ := v.ext.(string); return s }
-
-// Elems returns the elements of a KindArray, nil for others.
-func (v Value) Elems() []Value { e, _ := v.ext.([]Value); return e }
-
-// Fields returns the members of a KindObject, nil for others.
-func (v Value) Fields() []Field { f, _ := v.ext.([]Field); return f }
-
-// Buckets returns the bars of a KindBuckets, nil for others.
-func (v Value) Buckets() []Bucket { b, _ := v.ext.([]Bucket); return b }
-
-// Stats returns the value of a KindStats, the zero Stats for others.
-func (v Value) Stats() Stats {
-	if s, ok := v.ext.(*Stats); ok {
-		return *s
+func (v Value) Text() string {
+	if v.ext == nil {
+		return ""
 	}
-	return Stats{}
+	return v.ext.str
 }
 
+// list returns what a composite value holds, the zero T for others.
+func list[T any](v Value) T {
+	var t T
+	if v.ext != nil {
+		t, _ = v.ext.list.(T)
+	}
+	return t
+}
+
+// Elems returns the elements of a KindArray, nil for others.
+func (v Value) Elems() []Value { return list[[]Value](v) }
+
+// Fields returns the members of a KindObject, nil for others.
+func (v Value) Fields() []Field { return list[[]Field](v) }
+
+// Buckets returns the bars of a KindBuckets, nil for others.
+func (v Value) Buckets() []Bucket { return list[[]Bucket](v) }
+
+// Stats returns the value of a KindStats, the zero Stats for others.
+func (v Value) Stats() Stats { return list[Stats](v) }
+
 // Points returns the intervals of a KindPoints, nil for others.
-func (v Value) Points() []Point { p, _ := v.ext.([]Point); return p }
+func (v Value) Points() []Point { return list[[]Point](v) }
 
 // Frames returns the frames of a KindFrames, nil for others.
-func (v Value) Frames() []string { f, _ := v.ext.(frames); return f }
+func (v Value) Frames() []string { return list[[]string](v) }
 
 // Equal reports whether both hold the same kind and the same value. Order
 // counts in objects. NaN equals itself.

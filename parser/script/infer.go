@@ -9,7 +9,9 @@ type inference struct {
 	p     *parser
 	infos map[string]*mapInfo
 	order []*mapInfo
-	vars  map[varKey]*varInfo
+	// params are the maps that macros take, by macro body and name.
+	params map[varKey]*mapInfo
+	vars   map[varKey]*varInfo
 	// varOrder keeps the passes in one order, and their result the same.
 	varOrder []varKey
 	pass     int
@@ -48,7 +50,14 @@ type mapInfo struct {
 	keyed   bool
 	arity   bool // uses disagree about the number of parts
 	value   *Type
-	ctype   string // declared type of a value
+	// passed are the macros that a map is handed to.
+	passed []mapPass
+}
+
+// mapPass is a map as the argument of a macro.
+type mapPass struct {
+	macro     string
+	index, of int
 }
 
 type mapUse struct {
@@ -68,7 +77,8 @@ type mapFill struct {
 }
 
 func newInference(p *parser) *inference {
-	return &inference{p: p, infos: map[string]*mapInfo{}, vars: map[varKey]*varInfo{}}
+	return &inference{p: p, infos: map[string]*mapInfo{}, vars: map[varKey]*varInfo{},
+		params: map[varKey]*mapInfo{}}
 }
 
 func (in *inference) info(name string, offset int) *mapInfo {
@@ -110,6 +120,9 @@ func (in *inference) declare(n *node) {
 
 // run computes types until they hold still.
 func (in *inference) run() {
+	for _, m := range in.order {
+		in.follow(m, m.passed, map[*mapInfo]bool{})
+	}
 	for in.pass = 1; in.pass <= 12; in.pass++ {
 		in.changed = false
 		for _, k := range in.varOrder {

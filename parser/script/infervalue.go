@@ -164,8 +164,7 @@ func (in *inference) fieldType(n *node, b *body) *Type {
 
 // argType is the type of args.f where every kernel has the same: the
 // arguments of a system call are integers or addresses as wide as a register,
-// what it returns is a long; the tracepoints' comm fields are strings and
-// their pid fields integers.
+// what it returns is a long; pid and prio fields are integers.
 func (p *parser) argType(b *body, field string) Type {
 	if b.probe < 0 || b.probe >= len(p.s.Probes) {
 		return Type{}
@@ -194,8 +193,8 @@ func tracepointField(ap AttachPoint, field string) Type {
 		return Type{Kind: TypeInt, Bits: 64}
 	case group == "raw_syscalls" && (field == "ret" || field == "id"):
 		return Type{Kind: TypeInt, Bits: 64, Signed: true}
-	case field == "comm" || strings.HasSuffix(field, "_comm"):
-		return Type{Kind: TypeString, Size: 16}
+	case group == "sched" && name == "sched_switch" && (field == "prev_comm" || field == "next_comm"):
+		return Type{Kind: TypeString, Size: 16} // other events' comm is an offset on newer kernels
 	case field == "pid" || strings.HasSuffix(field, "_pid"), field == "prio" || strings.HasSuffix(field, "_prio"):
 		return Type{Kind: TypeInt, Bits: 32, Signed: true}
 	}
@@ -285,8 +284,11 @@ func (in *inference) callType(n *node, b *body) *Type {
 		return &t
 	case "bswap":
 		if len(n.kids) == 1 {
-			return in.infer(n.kids[0], b)
+			if t := in.infer(n.kids[0], b); t == nil || t.Kind == TypeInt {
+				return t
+			}
 		}
+		return &Type{Kind: TypeInt}
 	case "getopt":
 		if len(n.kids) > 1 {
 			return in.infer(n.kids[1], b)

@@ -58,17 +58,40 @@ func (in *inference) gather(n *node, b *body) {
 }
 
 // mention notes a map that is named without saying how it is keyed.
-func (in *inference) mention(n *node, b *body) {
+func (in *inference) mention(n *node, b *body) *mapInfo {
 	if _, param := b.params[n.name]; !param {
-		in.info(n.name, n.start)
+		return in.info(n.name, n.start)
+	}
+	k := varKey{b, n.name}
+	if in.params[k] == nil {
+		in.params[k] = &mapInfo{name: n.name}
+	}
+	return in.params[k]
+}
+
+// follow adds to m what macros do to it when it is handed to them.
+func (in *inference) follow(m *mapInfo, passed []mapPass, seen map[*mapInfo]bool) {
+	for _, pass := range passed {
+		for i := range in.p.bodies {
+			b := &in.p.bodies[i]
+			if !b.macro || b.name != pass.macro || len(b.order) != pass.of {
+				continue
+			}
+			inner := in.params[varKey{b, b.order[pass.index]}]
+			if inner == nil || seen[inner] {
+				continue
+			}
+			seen[inner] = true
+			m.uses = append(m.uses, inner.uses...)
+			m.fills = append(m.fills, inner.fills...)
+			m.unclear = m.unclear || inner.unclear
+			in.follow(m, inner.passed, seen)
+		}
 	}
 }
 
 func (in *inference) use(n *node, keys []*node, b *body, fill bool) *mapInfo {
-	if _, param := b.params[n.name]; param {
-		return nil // the caller's map
-	}
-	m := in.info(n.name, n.start)
+	m := in.mention(n, b)
 	m.uses = append(m.uses, mapUse{n, keys, b, fill})
 	for _, k := range keys {
 		if k.op == opBad {
@@ -92,10 +115,8 @@ func (in *inference) callUses(n *node, b *body) []*node {
 		case mapReaders[n.name]:
 			in.mention(k, b)
 		case in.p.isMacro(n.name):
-			in.mention(k, b)
-			if m := in.infos[k.name]; m != nil {
-				m.unclear = true // what the macro does to it is not followed
-			}
+			m := in.mention(k, b)
+			m.passed = append(m.passed, mapPass{n.name, i, len(n.kids)})
 		default:
 			rest = append(rest, k)
 		}
@@ -139,9 +160,6 @@ func (in *inference) assign(n *node, b *body) {
 
 func (in *inference) fill(stmt, left *node, kind MapKind, rhs *node, b *body, expr string) {
 	m := in.use(left, left.kids, b, true)
-	if m == nil {
-		return
-	}
 	if rhs != nil && rhs.op == opBad {
 		m.unclear = true
 	}

@@ -70,6 +70,8 @@ type body struct {
 	code  *node
 	// params are the names of a macro's or function's parameters.
 	params map[string]string // name → declared type
+	order  []string          // the names as written
+	name   string
 	macro  bool
 }
 

@@ -249,7 +249,7 @@ func (p *parser) importLine(start int) {
 // definition reads macro name(…) { … } and fn name(…): type { … }.
 func (p *parser) definition(start int) {
 	word, name := p.take(), p.take()
-	b := body{probe: -1, params: map[string]string{}, macro: word.text == "macro"}
+	b := body{probe: -1, name: name.text, params: map[string]string{}, macro: word.text == "macro"}
 	d := Definition{Name: name.text}
 	if p.expect("(") {
 		for !p.peek().is(")") && p.peek().kind != tokEOF && !p.peek().is("{") {
@@ -260,6 +260,7 @@ func (p *parser) definition(start int) {
 			case t.kind == tokVar, t.kind == tokMap, t.kind == tokIdent:
 				d.Params = append(d.Params, t.text)
 				b.params[t.text] = ""
+				b.order = append(b.order, t.text)
 				if p.accept(":") {
 					b.params[t.text] = p.typeName()
 				}
