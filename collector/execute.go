@@ -87,6 +87,7 @@ func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, e
 		Helper:   r.opts.Helper,
 		Handlers: r.kernel.handlers(),
 		Limits:   r.opts.Limits,
+		Grace:    r.grace,
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tracecar/collector/executor"
 )
 
 // Runner runs scripts: every trigger calls it, so limits, parsing and export
@@ -14,6 +16,7 @@ type Runner struct {
 	opts      Options
 	admission *admission
 	kernel    *kernelMaps
+	grace     executor.Grace // zero but in tests
 	live      sync.WaitGroup
 
 	mu     sync.Mutex
