@@ -77,7 +77,7 @@ func TestMatch(t *testing.T) {
 		{`printf("%-10s|%s\n", "PID", comm)`, "PID       |x\n", []Argument{str("arg0", "PID"), str("comm", "x")}},
 		{`printf("%s %s\n", comm, str(arg0))`, strings.Repeat("x", 16) + " y\n", nil}, // comm has 15 at most
 		{`printf("%s %d\n", ustack, pid)`, "\n        main+4\n        _start 5\n 7\n", []Argument{str("ustack", "\n        main+4\n        _start 5\n"), num("pid", "7", 7)}},
-		{`printf("%s|%s\n", pid, comm)`, "12|a|b\n", []Argument{num("pid", "12", 12), str("comm", "a|b")}},
+		{`printf("%s|%s\n", pid, comm)`, "12|a|b\n", []Argument{unsigned(num("pid", "12", 12)), str("comm", "a|b")}},
 		{`printf("%5d%-5d|\n", pid, tid)`, "    12    |\n", []Argument{num("pid", "1", 1), num("tid", "2", 2)}},
 		{`printf("\xff%s\n", comm)`, "\xff\xfe\n", []Argument{str("comm", "\xfe")}},
 	}
