@@ -43,16 +43,17 @@ const (
 )
 
 var (
-	atPosition = regexp.MustCompile(`^(\S[^\t]*?):(\d+):(\d+)-(\d+): (ERROR|WARNING|INFO|FATAL|BUG|HINT): ?(.*)$`)
-	atLines    = regexp.MustCompile(`^(\S[^\t]*?):(\d+)-(\d+): (ERROR|WARNING|INFO|FATAL|BUG|HINT): ?(.*)$`)
-	byClang    = regexp.MustCompile(`^(\S[^\t]*?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$`)
-	nowhere    = regexp.MustCompile(`^(ERROR|WARNING|FATAL|BUG|INFO): ?(.*)$`)
-	badOption  = regexp.MustCompile(`^\S+: ((?:unrecognized|invalid) option .*)$`)
-	what       = regexp.MustCompile(`^\s+what\(\):\s+(.*)$`)
-	underline  = regexp.MustCompile(`^\s*~*\s*$`)
-	caret      = regexp.MustCompile(`^[\s~]*\^[\s~^]*$`)
-	colour     = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
-	noise      = regexp.MustCompile(`couldn't set RLIMIT_MEMLOCK|Could not read functions from \S*available_filter_functions|^Could not find kernel headers in `)
+	atPosition  = regexp.MustCompile(`^(\S[^\t]*?):(\d+):(\d+)-(\d+): (ERROR|WARNING|INFO|FATAL|BUG|HINT): ?(.*)$`)
+	atLines     = regexp.MustCompile(`^(\S[^\t]*?):(\d+)-(\d+): (ERROR|WARNING|INFO|FATAL|BUG|HINT): ?(.*)$`)
+	byClang     = regexp.MustCompile(`^(\S[^\t]*?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$`)
+	nowhere     = regexp.MustCompile(`^(ERROR|WARNING|FATAL|BUG|INFO): ?(.*)$`)
+	badOption   = regexp.MustCompile(`^\S+: ((?:unrecognized|invalid) option .*)$`)
+	what        = regexp.MustCompile(`^\s+what\(\):\s+(.*)$`)
+	underline   = regexp.MustCompile(`^\s*~*\s*$`)
+	caret       = regexp.MustCompile(`^[\s~]*\^[\s~^]*$`)
+	colour      = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+	noise       = regexp.MustCompile(`couldn't set RLIMIT_MEMLOCK|Could not read functions from \S*available_filter_functions`)
+	badVariable = regexp.MustCompile(`^[a-z_]+: (?:expecting|not a known|invalid) `)
 )
 
 var severities = map[string]Severity{
@@ -118,8 +119,10 @@ func (p *diagnosticParser) line(line string, next []string) (took int) {
 		return took
 	}
 	if m := atLines.FindStringSubmatch(line); m != nil {
-		p.located(m[1], Diagnostic{Severity: severities[m[4]], Message: m[5], Line: number(m[2]), EndLine: number(m[3])})
-		return 0
+		d := Diagnostic{Severity: severities[m[4]], Message: m[5], Line: number(m[2]), EndLine: number(m[3])}
+		took = p.quoted(d.Line, d.EndLine, next)
+		p.located(m[1], d)
+		return took
 	}
 	if m := byClang.FindStringSubmatch(line); m != nil {
 		// Its positions are of what clang was given, which is not the script.
@@ -138,6 +141,20 @@ func (p *diagnosticParser) line(line string, next []string) (took int) {
 	return 0
 }
 
+// quoted counts the lines after a message that repeat the script's from first
+// to last, as 0.27 prints them.
+func (p *diagnosticParser) quoted(first, last int, next []string) int {
+	if first < 1 || last < first || last > len(p.source) || last-first >= len(next) {
+		return 0
+	}
+	for i, line := range p.source[first-1 : last] {
+		if plain(line) != next[i] {
+			return 0
+		}
+	}
+	return last - first + 1
+}
+
 // free reads a line of no known form of position.
 func (p *diagnosticParser) free(line string) {
 	trimmed := strings.TrimSpace(line)
@@ -147,6 +164,9 @@ func (p *diagnosticParser) free(line string) {
 		p.open = false
 	case badOption.MatchString(line):
 		p.add(Diagnostic{Severity: SeverityError, Message: badOption.FindStringSubmatch(line)[1]})
+		p.usage = true
+	case badVariable.MatchString(line): // 0.27, exit code 2
+		p.add(Diagnostic{Severity: SeverityError, Message: line})
 	case strings.HasPrefix(line, "USAGE:"):
 		p.usage = true
 	case p.usage, strings.HasPrefix(line, "terminate called after throwing"):
@@ -183,10 +203,30 @@ func (p *diagnosticParser) located(file string, d Diagnostic) {
 		}
 		return
 	}
+	if inScript && d.Column == 0 {
+		p.pinpoint(&d)
+	}
 	if !inScript {
 		d = Diagnostic{Severity: d.Severity, Message: d.Message, Source: d.Source, File: file + ":" + strconv.Itoa(d.Line)}
 	}
 	p.add(d)
+}
+
+// pinpoint finds the attach point an error is about in the lines it is said
+// to be on: up to 0.23 these begin where the probe before it ends.
+func (p *diagnosticParser) pinpoint(d *Diagnostic) {
+	m := notFound.FindStringSubmatch(d.Message)
+	if m == nil || d.Line < 1 {
+		return
+	}
+	for n := d.Line; n <= d.EndLine && n <= len(p.source); n++ {
+		for _, provider := range []string{"tracepoint:", "t:"} {
+			if i := strings.Index(p.source[n-1], provider+m[1]); i >= 0 {
+				d.Line, d.Column, d.EndLine, d.EndColumn = n, i+1, n, i+1+len(provider+m[1])
+				return
+			}
+		}
+	}
 }
 
 func (p *diagnosticParser) add(d Diagnostic) {

@@ -43,8 +43,11 @@ func TestStopEscalates(t *testing.T) {
 	}{{"good", false, false, 0}, {"hang-int", true, false, 0}, {"hang-term", true, true, syscall.SIGKILL}} {
 		t.Run(tc.mode, func(t *testing.T) {
 			grace := quick
-			if tc.mode == "good" {
+			switch tc.mode {
+			case "good":
 				grace = Grace{}
+			case "hang-int":
+				grace.Term = time.Minute
 			}
 			p := start(t, fake(t, tc.mode, Config{Grace: grace}), Job{AttachPoints: 1})
 			<-p.Attached()

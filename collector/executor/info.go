@@ -47,7 +47,7 @@ func (b *Bpftrace) Info(ctx context.Context) (*Info, error) {
 }
 
 // infoItem is one "name: value"; newer versions print several in a line.
-var infoItem = regexp.MustCompile(`(\S[^:]*(?:\([^)]*\))?): +(\S+)(?:\s{2,}|\s*$)`)
+var infoItem = regexp.MustCompile(`(\S.*?): +(\S+)(?:\s{2,}|\s*$)`)
 
 var parenthesis = regexp.MustCompile(`\s*\([^)]*\)`)
 

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"path"
 	"strings"
 	"time"
 )
@@ -22,8 +23,7 @@ const listDeadline = 60 * time.Second
 
 // List lists the attach points that match a pattern ("" is all), in
 // bpftrace's own order, by bpftrace's own search: "tracepoint:sched:*",
-// "*sleep*". 0.17 cannot list the events of "software:*" and "hardware:*":
-// it gives the pattern back. No match is no error.
+// "*sleep*". No match is no error; a pattern with an unknown provider is.
 func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]AttachPoint, error) {
 	r := b.request(kindList)
 	if details {
@@ -35,6 +35,9 @@ func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]At
 		return nil, err
 	}
 	points := parseList(a.stdout)
+	if !b.version.AtLeast(0, 23) {
+		points = expandEchoes(points)
+	}
 	if a.exit.Code != 0 || a.exit.Signal != 0 {
 		// 0.27 exits 1 where it finds no match.
 		diags := ParseDiagnostics(a.exit.Stderr, "")
@@ -89,4 +92,31 @@ func parseArg(s string) (Arg, bool) {
 		a.Name = a.Name[:j]
 	}
 	return a, true
+}
+
+// expandEchoes puts the events of software and hardware probes where old
+// versions give back the pattern ("software:*cpu*:"), whether it matches or not.
+func expandEchoes(points []AttachPoint) (out []AttachPoint) {
+	for _, p := range points {
+		provider, event, _ := strings.Cut(strings.TrimSuffix(p.Name, ":"), ":")
+		names, echo := perfEvents[provider]
+		if !echo {
+			out = append(out, p)
+			continue
+		}
+		for _, name := range names {
+			if ok, _ := path.Match(event, name); ok {
+				out = append(out, AttachPoint{Name: provider + ":" + name + ":"})
+			}
+		}
+	}
+	return out
+}
+
+// perfEvents are what 0.23 and 0.27 list; 0.17 takes each of them.
+var perfEvents = map[string][]string{
+	"software": strings.Fields(`alignment-faults bpf-output context-switches cpu-clock cpu-migrations cpu cs dummy
+		emulation-faults faults major-faults minor-faults page-faults task-clock`),
+	"hardware": strings.Fields(`backend-stalls branch-instructions branch-misses branches bus-cycles cache-misses
+		cache-references cpu-cycles cycles frontend-stalls instructions ref-cycles`),
 }

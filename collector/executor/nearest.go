@@ -23,10 +23,13 @@ func nearest(want string, names []string, n int) []string {
 			close = append(close, scored{name, d})
 		}
 	}
-	slices.SortStableFunc(close, func(a, b scored) int { return a.d - b.d })
+	// Of two that need as many slips, the one as long as what was written: "prinft"
+	// is printf, not print.
+	rank := func(s scored) int { return 100*s.d + abs(len(s.name)-len(want)) }
+	slices.SortStableFunc(close, func(a, b scored) int { return rank(a) - rank(b) })
 	var out []string
 	for _, s := range close[:min(n, len(close))] {
-		if s.d > close[0].d+1 {
+		if rank(s) > rank(close[0]) {
 			break
 		}
 		out = append(out, s.name)

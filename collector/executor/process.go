@@ -153,19 +153,24 @@ func (p *Process) Stop() {
 	})
 }
 
+// Up to 0.21 bpftrace takes SIGINT only while it waits for events, and forgets
+// one that comes while it prints: seen in 0.17 after SIGUSR1. So it is sent
+// again, ever more seldom; one that comes while bpftrace ends changes nothing.
+const (
+	firstAgain = 250 * time.Millisecond
+	lastAgain  = 2 * time.Second
+)
+
 func (p *Process) stop() {
 	defer close(p.stopDone)
 	start := time.Now()
-	if p.signal(syscall.SIGINT) != nil {
-		return
-	}
-	for {
+	for again := firstAgain; ; again = min(2*again, lastAgain) {
+		// SetAttachPoints may change the grace: look every time.
 		left := p.grace.afterInt(int(p.attachPoints.Load())) - time.Since(start)
 		if left <= 0 {
 			break
 		}
-		// SetAttachPoints may change the grace: look again now and then.
-		if p.endsWithin(min(left, time.Second)) {
+		if p.signal(syscall.SIGINT) != nil || p.endsWithin(min(left, again)) {
 			return
 		}
 	}

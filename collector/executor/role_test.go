@@ -54,7 +54,7 @@ func wrapper(t *testing.T, dir, role string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, strings.ReplaceAll(role, ":", "-"))
-	script := fmt.Sprintf("#!/bin/sh\n%s=%s exec %s \"$@\"\n", roleVariable, role, exe)
+	script := fmt.Sprintf("#!/bin/sh\nexport GORACE=atexit_sleep_ms=0\n%s=%s exec %s \"$@\"\n", roleVariable, role, exe)
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -179,14 +179,21 @@ func tour(ctx context.Context, bt *Bpftrace) error {
 	fmt.Println("list", points, err)
 	_, err = bt.Start(ctx, Job{Source: "BEGIN { exit(); }", Unsafe: true})
 	fmt.Println("unsafe:", err)
-	p, err := bt.Start(ctx, Job{Source: `BEGIN { printf("uid %d\n", uid); } interval:s:1 { @n = count(); }`})
+	p, err := bt.Start(ctx, Job{Source: `BEGIN { printf("uid %d\n", uid); } interval:s:3600 { } END { @n = 7; }`})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	defer p.Close()
-	<-p.Attached()
+	// What is in the kernel's buffer at a stop is lost: wait for it.
+	text := make([]byte, 0, 4096)
+	for err == nil && !bytes.Contains(text, []byte("uid")) {
+		var n int
+		n, err = p.Output().Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+	}
 	p.Stop()
-	text, err := io.ReadAll(p.Output())
+	more, err := io.ReadAll(p.Output())
+	text = append(text, more...)
 	exit, werr := p.Wait()
 	fmt.Printf("%s\nexit %s stopped %v rss %v err %v %v\n", text, exit, exit.Stopped, exit.MaxRSS > 1<<20, err, werr)
 	answer, err := p.Ask(ctx, "echo", []byte("hello"))

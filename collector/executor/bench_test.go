@@ -1,0 +1,98 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// BenchmarkFlood reads a flood of printf lines from real bpftraces, and tells
+// what the reading costs in percent of what bpftrace's printing costs. Lines are
+// counted, not parsed.
+func BenchmarkFlood(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("skip: bpftrace needs root")
+	}
+	for _, path := range realPaths() {
+		bt, err := Find(context.Background(), Config{Path: path})
+		if err != nil {
+			b.Skipf("skip: %v", err)
+		}
+		b.Run(bt.Version().String(), func(b *testing.B) {
+			for range b.N {
+				flood(b, bt)
+			}
+		})
+	}
+}
+
+func flood(b *testing.B, bt *Bpftrace) {
+	p, err := bt.Start(context.Background(), Job{
+		Source: `tracepoint:raw_syscalls:sys_enter { printf("%d %s %d: a line of the usual length\n", pid, comm, args->id); }`,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	buf := make([]byte, 256<<10)
+	reading := cpuOfThread
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before time.Duration
+	lines, reads, size, first := 0, 0, 0, time.Time{}
+	go func() {
+		<-p.Attached()
+		stop := make(chan struct{})
+		go busy(stop)
+		time.Sleep(2 * time.Second)
+		close(stop)
+		p.Stop()
+	}()
+	for {
+		n, err := p.Output().Read(buf)
+		if first.IsZero() {
+			first, before = time.Now(), reading()
+		}
+		reads, size = reads+1, size+n
+		lines += bytes.Count(buf[:n], []byte{'\n'})
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			b.Fatal(err)
+		}
+	}
+	cpu := reading() - before
+	exit, _ := p.Wait()
+	bpf := exit.UserTime + exit.SystemTime
+	b.ReportMetric(100*cpu.Seconds()/bpf.Seconds(), "%-of-bpftrace-cpu")
+	b.ReportMetric(float64(lines), "lines")
+	b.ReportMetric(float64(reads), "reads")
+	b.ReportMetric(float64(size)/1e6, "MB")
+}
+
+// busy makes system calls.
+func busy(stop chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+			for range 1000 {
+				unix.Getppid()
+			}
+		}
+	}
+}
+
+func cpuOfThread() time.Duration {
+	var ru unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &ru)
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
