@@ -173,28 +173,6 @@ func (r *Reader) row(t Type, whole bool) rowStep {
 	return rowFail
 }
 
-// plainInt reads an integer of up to 18 digits with a comma or brace behind
-// it, at index end.
-func plainInt(b []byte, from int) (n int64, end int, ok bool) {
-	i := from
-	neg := i < len(b) && b[i] == '-'
-	if neg {
-		i++
-	}
-	first := i
-	for i < len(b) && b[i]-'0' <= 9 {
-		n = n*10 + int64(b[i]-'0')
-		i++
-	}
-	if i == first || i-first > 18 || b[first] == '0' && i-first > 1 || i >= len(b) || b[i] != ',' && b[i] != '}' {
-		return 0, 0, false
-	}
-	if neg {
-		n = -n
-	}
-	return n, i, true
-}
-
 // cutMap makes a record of a map whose line went wrong within its state or
 // after it.
 func (r *Reader) cutMap(t Type, rec *Record, m *members) verdict {

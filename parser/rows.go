@@ -69,40 +69,6 @@ func (r *rows) grow() {
 	r.block = make([]cell, 0, rowBlock)
 }
 
-// plain reads rows of the usual form, a key without escapes and an integer of
-// up to 18 digits, and returns where the first other one begins. last says
-// that it read the brace after the last row.
-func (r *rows) plain(b []byte, i int) (next int, last bool) {
-	for {
-		j := i
-		if j < len(b) && b[j] == ' ' {
-			j++
-		}
-		if j >= len(b) || b[j] != '"' {
-			return i, false
-		}
-		j++
-		key := b[j:]
-		n := 0
-		for n < len(key) && key[n] != '"' && key[n] != '\\' {
-			n++
-		}
-		if n+3 > len(key) || key[n] != '"' || key[n+1] != ':' || key[n+2] != ' ' {
-			return i, false
-		}
-		num, end, ok := plainInt(b, j+n+3)
-		if !ok {
-			return i, false
-		}
-		r.keys = append(r.keys, key[:n]...)
-		r.cell(uint64(num), KindInt)
-		i = end + 1
-		if b[end] == '}' {
-			return i, true
-		}
-	}
-}
-
 // take returns the rows in one slice of exactly their size, and forgets them.
 func (r *rows) take() []Row {
 	n := len(r.block)

@@ -211,16 +211,23 @@ func (in *inference) unaryType(n *node, b *body) *Type {
 	case "&":
 		return &Type{Kind: TypePointer, Bits: 64}
 	}
-	return &Type{Kind: TypeInt, Bits: 64, Signed: true}
+	t := in.infer(n.kids[0], b)
+	if t == nil || t.Kind == TypeInt && t.Signed {
+		return t
+	}
+	return &Type{Kind: TypeInt, Signed: t.Signed}
 }
 
+// binaryType is the type of a sum, a comparison and the like. Of integers of
+// both signs the result is unsigned up to 0.23 and signed from 0.26 on: its
+// width is left open to say so.
 func (in *inference) binaryType(n *node, b *body) *Type {
 	switch n.name {
 	case "==", "!=", "<", ">", "<=", ">=", "&&", "||":
 		return &Type{Kind: TypeBool}
 	}
-	signed := true
-	for _, k := range n.kids {
+	signed, mixed := true, false
+	for i, k := range n.kids {
 		t := in.infer(k, b)
 		if t == nil {
 			continue
@@ -233,15 +240,19 @@ func (in *inference) binaryType(n *node, b *body) *Type {
 				same(in.typeOf(n.kids[0], b), in.typeOf(n.kids[1], b)) {
 				return &Type{} // may be strings
 			}
+			mixed = mixed || i > 0 && signed != t.Signed || t.Kind == TypeInt && t.Bits == 0
 			signed = signed && t.Signed
 		default:
 			return &Type{}
 		}
 	}
+	if mixed {
+		return &Type{Kind: TypeInt, Signed: signed}
+	}
 	return &Type{Kind: TypeInt, Bits: 64, Signed: signed}
 }
 
-// calls gives the types of the functions that always return the same.
+// callTypes gives the types of the functions that always return the same.
 var callTypes = map[string]Type{
 	"str": {Kind: TypeString}, "ksym": {Kind: TypeKernelSymbol}, "usym": {Kind: TypeUserSymbol},
 	"buf": {Kind: TypeBuffer}, "ntop": {Kind: TypeInet}, "macaddr": {Kind: TypeMAC},

@@ -114,7 +114,7 @@ type TypeKind uint8
 
 const (
 	TypeUnknown TypeKind = iota
-	TypeInt              // Bits, Signed; 0 bits: width not known
+	TypeInt              // Bits, Signed; 0 bits: width not known, nor the sign where versions differ
 	TypeBool
 	TypeString // Size: declared size where known
 	TypeBuffer
