@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/kernelmap"
 	"tracecar/collector/mapkey"
 	"tracecar/parser"
 	"tracecar/parser/script"
@@ -33,11 +34,12 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 		return
 	}
 	defer proc.Close()
+	hold := r.kernel.hold(proc, run.script.Snapshots || run.fold.needsKernel())
+	defer hold.release()
+	run.setLive(proc, hold)
 	for _, s := range sinks {
 		s.Begin(RunInfo{ID: run.id, Script: run.script, Parsed: run.fold.script, Version: run.version, Started: run.started})
 	}
-	hold := r.kernel.hold(proc, run.fold.needsKernel())
-	defer hold.release()
 
 	over := make(chan string, 1)
 	var o outcome
@@ -54,7 +56,7 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 	// A script that ended by itself just as its time was up did not time out.
 	o.timedOut = o.timedOut && exit.Stopped
 	o.cancelled = o.cancelled && exit.Stopped
-	if exit.Code != 0 && !exit.Stopped && !run.attached {
+	if exit.Code != 0 && !exit.Stopped && run.attachedTime().IsZero() {
 		bt.AddHints(run.stopContext(ctx), exit.Diagnostics)
 	}
 	run.end(o, hold.tables(run.fold.script, run.version))
@@ -76,8 +78,75 @@ func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *exe
 	run.version = bt.Version().String()
 	run.fold.Translator = NewTranslator(parsed, run.version, run.script.MaxRows)
 	run.mu.Unlock()
-	proc, err := bt.Start(ctx, executor.Job{Source: run.script.Source, Args: run.script.Args})
+	source := run.script.Source
+	if run.script.Snapshots {
+		source += run.prepareSignal(ctx, bt, parsed)
+	}
+	proc, err := bt.Start(ctx, executor.Job{Source: source, Args: run.script.Args})
 	return bt, proc, err
+}
+
+// prepareSignal decides how bpftrace can be asked for those maps that the
+// kernel's copy does not tell, and returns what to append to the script.
+func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *script.Script) string {
+	if !bt.Version().AtLeast(0, 22) {
+		// Its prints bear no mark: they could not be told from the script's own.
+		for i := range s.Maps {
+			if r.fold.prints(s.Maps[i].Name) {
+				return ""
+			}
+		}
+		r.way = printsItself
+		return ""
+	}
+	if kernelmap.Verified(r.version) && !formattedByBpftrace(s) {
+		return ""
+	}
+	mark := newMark()
+	probe := signalProbe(s, mark)
+	if probe == "" {
+		return ""
+	}
+	// What cannot be compiled with the probe has to run without it.
+	if check, err := bt.Validate(ctx, r.script.Source+probe, r.script.Args); err != nil || !check.Valid {
+		return ""
+	}
+	r.mu.Lock()
+	r.way, r.mark, r.fold.ownProbes = appended, mark, 1
+	r.mu.Unlock()
+	return probe
+}
+
+// formattedByBpftrace tells whether a map has keys or values that only
+// bpftrace can put into words, such as stacks.
+func formattedByBpftrace(s *script.Script) bool {
+	for i := range s.Maps {
+		m := &s.Maps[i]
+		if m.KeyUnclear || m.Kind == script.KindUnknown || m.Kind == script.KindTSeries || m.Kind == script.KindValue && !plainType(m.Value) {
+			return true
+		}
+		for _, k := range m.Keys {
+			if !plainType(k.Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func plainType(t script.Type) bool {
+	switch t.Kind {
+	case script.TypeInt, script.TypeBool, script.TypeString:
+		return true
+	case script.TypeTuple:
+		for _, e := range t.Elems {
+			if !plainType(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, error) {
@@ -101,10 +170,11 @@ func (r *Runner) read(run *Run, proc *executor.Process, sinks []Sink, over chan<
 		if rec.Type == parser.TypeAttachedProbes {
 			proc.SetAttachPoints(int(rec.Count))
 		}
-		for _, s := range sinks {
-			s.Record(rec)
+		if run.record(rec) {
+			for _, s := range sinks {
+				s.Record(rec)
+			}
 		}
-		run.record(rec)
 		if limited {
 			continue
 		}

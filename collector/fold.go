@@ -26,10 +26,18 @@ type fold struct {
 	// says it at every update, without end.
 	helperErrors uint64
 	records      int64
+	// collecting is set while a snapshot is being printed.
+	collecting *collecting
+	// ownProbes is how many attach points tracecar itself added.
+	ownProbes int64
 }
 
-// record takes one record; rec is only read during the call.
-func (f *fold) record(rec *parser.Record) {
+// record takes one record, only read during the call. It is false for one
+// that belongs to a snapshot.
+func (f *fold) record(rec *parser.Record) bool {
+	if f.collecting != nil && f.collecting.record(rec) {
+		return false
+	}
 	f.records++
 	if rec.Truncated > 0 {
 		f.problems.add(Diagnostic{Severity: "warning", Message: fmt.Sprintf(
@@ -37,7 +45,7 @@ func (f *fold) record(rec *parser.Record) {
 	}
 	switch rec.Type {
 	case parser.TypeAttachedProbes:
-		f.attached = int64(rec.Count)
+		f.attached = int64(rec.Count) - f.ownProbes
 	case parser.TypeLostEvents:
 		f.lost += rec.Count
 	case parser.TypeMap, parser.TypeHist, parser.TypeStats, parser.TypeTSeries:
@@ -53,11 +61,12 @@ func (f *fold) record(rec *parser.Record) {
 		f.mapEvents(f.maps.flush())
 		if !f.log.wants() {
 			f.log.skip()
-			return
+			return true
 		}
 		ev, _ := f.Event(rec)
 		f.log.add(ev, eventSize(ev))
 	}
+	return true
 }
 
 // result gives the state of the fold, without events; tables are the kernel's

@@ -119,25 +119,29 @@ func (f *fold) prints(name string) bool {
 // kernel's last state tells, where keys were never removed in between.
 func (f *fold) upgradeEvents(tables *kernelmap.Tables) {
 	for _, ev := range f.log.events[f.log.head:] {
-		if ev.Map == nil || f.removesKeys(ev.Map.Name) {
-			continue
+		if ev.Map != nil {
+			f.upgradeRows(ev.Map, table(tables, ev.Map.Name))
 		}
-		t := table(tables, ev.Map.Name)
-		if t == nil {
-			continue
+	}
+}
+
+// upgradeRows resolves rows that were printed earlier than t was read, where
+// no key can have gone in between.
+func (f *fold) upgradeRows(m *Map, t *kernelmap.Table) {
+	if t == nil || f.removesKeys(m.Name) {
+		return
+	}
+	var rows []parser.Row
+	var at []int
+	for i, r := range m.Rows {
+		if r.Ambiguous {
+			rows, at = append(rows, parser.Row{Key: r.Key[0].Text(), Value: r.Value}), append(at, i)
 		}
-		var rows []parser.Row
-		var at []int
-		for i, r := range ev.Map.Rows {
-			if r.Ambiguous {
-				rows, at = append(rows, parser.Row{Key: r.Key[0].Text(), Value: r.Value}), append(at, i)
-			}
-		}
-		src := f.source(ev.Map.Name, t)
-		src.Grown = true
-		for i, k := range mapkey.Resolve(src, rows) {
-			ev.Map.Rows[at[i]].Key, ev.Map.Rows[at[i]].Ambiguous = k.Parts, k.Ambiguous
-		}
+	}
+	src := f.source(m.Name, t)
+	src.Grown = true
+	for i, k := range mapkey.Resolve(src, rows) {
+		m.Rows[at[i]].Key, m.Rows[at[i]].Ambiguous = k.Parts, k.Ambiguous
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,11 +24,16 @@ type Run struct {
 	stopOnce sync.Once
 	stop     chan struct{}
 
-	mu       sync.Mutex
-	fold     *fold
-	attached bool
-	ended    time.Time
-	version  string
+	snapMu sync.Mutex // one snapshot at a time
+
+	mu         sync.Mutex
+	fold       *fold
+	live       *live // while bpftrace lives
+	way        signalWay
+	mark       string
+	attachedAt time.Time
+	ended      time.Time
+	version    string
 	// state is what Result gives: StatusRunning until done.
 	state *Result
 }
@@ -69,7 +75,7 @@ func (r *Run) Progress() Progress {
 		Status:         StatusRunning,
 		Elapsed:        time.Since(r.started),
 		ProbesAttached: r.fold.attached,
-		Attaching:      !r.attached,
+		Attaching:      r.attachedAt.IsZero(),
 		Events:         r.fold.log.total,
 		LostEvents:     r.fold.lost,
 	}
@@ -99,6 +105,30 @@ func (r *Run) Result(cursor int64) (*Result, int64) {
 	return &res, next
 }
 
+// Now is Result with the maps of a live run as they are at this moment, where
+// its Script asked for Snapshots.
+func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
+	snap, err := r.Snapshot(ctx)
+	res, next := r.Result(cursor)
+	if err != nil || res.Status != StatusRunning {
+		return res, next
+	}
+	for _, m := range snap.Maps {
+		if len(m.Rows) > r.script.MaxRows {
+			res.Truncated.Rows += uint64(len(m.Rows) - r.script.MaxRows)
+			m.Rows = largest(m.Rows, r.script.MaxRows)
+		}
+		i := slices.IndexFunc(res.Maps, func(old Map) bool { return old.Name == m.Name })
+		switch {
+		case i >= 0:
+			res.Maps[i] = m
+		case len(m.Rows) > 0:
+			res.Maps = append(res.Maps, m)
+		}
+	}
+	return res, next
+}
+
 // outcome is how a run came to its end.
 type outcome struct {
 	exit      *executor.Exit
@@ -114,6 +144,7 @@ func (r *Run) end(o outcome, tables *kernelmap.Tables) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = time.Now()
+	r.live = nil
 	ended := o.exit != nil && o.exit.Signal == 0
 	r.fold.finish(tables, ended)
 
@@ -151,7 +182,7 @@ func (r *Run) judge(res *Result, o outcome) {
 		res.Status, res.TimedOut, res.ExitCode = StatusTimedOut, true, ExitTimedOut
 	case o.cancelled:
 		res.Status = StatusCancelled
-	case o.exit.Signal != 0 && r.attached:
+	case o.exit.Signal != 0 && !r.attachedAt.IsZero():
 		res.Status = StatusKilled
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
 			Message: "bpftrace was " + o.exit.String() + ": its last maps are missing"})
@@ -159,7 +190,7 @@ func (r *Run) judge(res *Result, o outcome) {
 		res.Status = StatusFailed
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
 			Message: "bpftrace was " + o.exit.String() + " before its probes were attached"})
-	case o.exit.Code != 0 && !r.attached:
+	case o.exit.Code != 0 && r.attachedAt.IsZero():
 		res.Status = StatusFailed
 		if !hasError(res.Diagnostics) {
 			res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error", Message: unexplained(o.exit)})
@@ -172,17 +203,20 @@ func (r *Run) judge(res *Result, o outcome) {
 	}
 }
 
-// record takes one record off the stream.
-func (r *Run) record(rec *parser.Record) {
+// record takes one record off the stream; it is false for what is tracecar's
+// own doing, a snapshot, and none of the script's.
+func (r *Run) record(rec *parser.Record) bool {
 	r.mu.Lock()
-	r.fold.record(rec)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	return r.fold.record(rec)
 }
 
 // setAttached notes that bpftrace has attached all probes.
 func (r *Run) setAttached() {
 	r.mu.Lock()
-	r.attached = true
+	if r.attachedAt.IsZero() {
+		r.attachedAt = time.Now()
+	}
 	r.mu.Unlock()
 }
 
@@ -243,4 +277,18 @@ type Progress struct {
 	Attaching      bool // probes are not known to be attached yet
 	Events         int64
 	LostEvents     uint64
+}
+
+// setLive makes snapshots possible.
+func (r *Run) setLive(proc *executor.Process, hold held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live = &live{proc: proc, hold: hold, way: r.way, mark: r.mark}
+}
+
+// attachedTime is when all probes were attached, zero before.
+func (r *Run) attachedTime() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.attachedAt
 }

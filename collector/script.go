@@ -24,6 +24,9 @@ type Script struct {
 	// MaxEvents and MaxRows bound the Result (rows per map). 0 means the
 	// runner's default.
 	MaxEvents, MaxRows int
+	// Snapshots prepares the run for Run.Snapshot; it costs a check of the
+	// script where bpftrace has to print maps itself.
+	Snapshots bool
 	// Trigger says who asked: "mcp", "cli", "http", "schedule".
 	Trigger string
 }

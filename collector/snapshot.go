@@ -1,0 +1,290 @@
+package collector
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tracecar/collector/executor"
+	"tracecar/collector/kernelmap"
+	"tracecar/parser"
+	"tracecar/parser/script"
+)
+
+// Snapshot is the state of a live run's maps at one instant.
+type Snapshot struct {
+	// Attached is when the probes were attached: maps are cumulative since then.
+	Attached time.Time
+	// Time is when the maps were read. Rows are of their own instants, up to
+	// the length of the read apart, as in bpftrace's own printing.
+	Time time.Time
+	Maps []Map
+	// Missing names the maps whose state cannot be read while the run lives, with why.
+	Missing map[string]string
+}
+
+// ErrNotLive says that a run has no live bpftrace: not yet, or no more.
+var ErrNotLive = errors.New("the run is not live")
+
+// Ways to ask a live bpftrace for its maps by signal.
+type signalWay uint8
+
+const (
+	noSignal     signalWay = iota
+	printsItself           // < 0.22: SIGUSR1 prints all maps, with no mark at the end
+	appended               // >= 0.22: a self:signal probe that tracecar appended prints them between marks
+)
+
+// live is what a run has while its bpftrace lives.
+type live struct {
+	proc *executor.Process
+	hold held
+	way  signalWay
+	mark string
+}
+
+// signalWait bounds how long bpftrace may take to print its maps; quiet is
+// how long it may pause between two of them.
+const (
+	signalWait = 10 * time.Second
+	quiet      = 200 * time.Millisecond
+)
+
+// Snapshot reads the maps of a live run without stopping it: from the kernel
+// where that is exact, else from what bpftrace prints at a signal.
+func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
+	r.snapMu.Lock()
+	defer r.snapMu.Unlock()
+	r.mu.Lock()
+	l, attached, parsed, version := r.live, r.attachedAt, r.fold.script, r.version
+	r.mu.Unlock()
+	if l == nil || attached.IsZero() {
+		return nil, ErrNotLive
+	}
+	snap := &Snapshot{Attached: attached, Maps: []Map{}, Missing: map[string]string{}}
+	tables := l.hold.tables(parsed, version)
+	snap.Time = time.Now()
+	fromSignal := false
+	for i := range parsed.Maps {
+		m := &parsed.Maps[i]
+		if t := table(tables, m.Name); readable(t) && tables.Verified {
+			snap.Maps = append(snap.Maps, r.fold.tableMap(t, m))
+		} else {
+			fromSignal = true
+		}
+	}
+	if !fromSignal {
+		return snap, nil
+	}
+	printed, err := r.signalMaps(ctx, l)
+	if err != nil && !errors.Is(err, errNoSignal) {
+		return nil, err
+	}
+	snap.Maps = snap.Maps[:0]
+	for i := range parsed.Maps {
+		m := &parsed.Maps[i]
+		t := table(tables, m.Name)
+		switch p, ok := printed[m.Name]; {
+		case readable(t) && tables.Verified:
+			snap.Maps = append(snap.Maps, r.fold.tableMap(t, m))
+		case ok:
+			snap.Maps = append(snap.Maps, r.printedMap(p, t))
+		case err != nil:
+			snap.Missing[m.Name] = err.Error()
+		}
+	}
+	return snap, nil
+}
+
+// readable tells whether a kernel table says all that JSON would.
+func readable(t *kernelmap.Table) bool {
+	if t == nil || t.Truncated {
+		return false
+	}
+	for _, row := range t.Rows {
+		if row.Opaque {
+			return false
+		}
+		for _, p := range row.Key {
+			if p.Opaque {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// printedMap makes a Map of what bpftrace printed at a signal. The kernel's
+// copy was read at another moment, so it only helps where no key can have gone.
+func (r *Run) printedMap(p mapPrint, t *kernelmap.Table) Map {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, _ := r.fold.buildMap(p, nil)
+	r.fold.upgradeRows(&m, t)
+	return m
+}
+
+var errNoSignal = errors.New("this version of bpftrace prints maps only at its end, and the kernel's copy cannot be read")
+
+// signalMaps has bpftrace print its maps.
+func (r *Run) signalMaps(ctx context.Context, l *live) (map[string]mapPrint, error) {
+	if l.way == noSignal {
+		return nil, errNoSignal
+	}
+	c := newCollecting(l)
+	r.mu.Lock()
+	r.fold.collecting = c
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.fold.collecting = nil
+		r.mu.Unlock()
+	}()
+	if err := l.proc.Snapshot(); err != nil {
+		return nil, fmt.Errorf("ask bpftrace for its maps: %w", err)
+	}
+	t := time.NewTimer(signalWait)
+	defer t.Stop()
+	for {
+		var pause <-chan time.Time
+		if l.way == printsItself {
+			pause = time.After(quiet)
+		}
+		select {
+		case <-c.more:
+		case <-pause:
+			return c.take(), nil
+		case <-c.done:
+			return c.take(), nil
+		case <-l.proc.Done():
+			return nil, ErrNotLive
+		case <-t.C:
+			return nil, fmt.Errorf("bpftrace did not print its maps within %v", signalWait)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// collecting takes the prints of one snapshot out of the stream.
+type collecting struct {
+	way        signalWay
+	begin, end string
+
+	mu    sync.Mutex
+	open  bool
+	maps  map[string]mapPrint
+	more  chan struct{}
+	done  chan struct{}
+	ended bool
+}
+
+func newCollecting(l *live) *collecting {
+	return &collecting{
+		way: l.way, begin: l.mark + "<", end: l.mark + ">", open: l.way == printsItself,
+		maps: map[string]mapPrint{}, more: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+}
+
+// take returns what was printed.
+func (c *collecting) take() map[string]mapPrint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	return c.maps
+}
+
+// record takes rec if it belongs to the snapshot.
+func (c *collecting) record(rec *parser.Record) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+		return false
+	case rec.Type == parser.TypePrintf && c.way == appended && rec.Text == c.begin:
+		c.open = true
+		return true
+	case rec.Type == parser.TypePrintf && c.way == appended && rec.Text == c.end:
+		c.ended = true
+		close(c.done)
+		return true
+	case c.open && rec.Map != nil:
+		c.maps[rec.Map.Name] = mapPrint{typ: rec.Type, state: rec.Map}
+		select {
+		case c.more <- struct{}{}:
+		default:
+		}
+		return true
+	}
+	return false
+}
+
+// signalProbe is the probe that has bpftrace 0.22 and later print a script's
+// maps between two marks; "" where there is nothing to print.
+func signalProbe(s *script.Script, mark string) string {
+	var b strings.Builder
+	for i := range s.Maps {
+		if m := &s.Maps[i]; len(m.Assigns) > 0 {
+			fmt.Fprintf(&b, " print(%s);", m.Name)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nself:signal:SIGUSR1 { printf(\"%s<\");%s printf(\"%s>\"); }\n", mark, b.String(), mark)
+}
+
+// newMark is text that no script prints by chance, or can know.
+func newMark() string { return "tracecar-" + rand.Text() }
+
+// tableMap makes a Map of what the kernel holds.
+func (t *Translator) tableMap(tab *kernelmap.Table, sm *script.Map) Map {
+	m := Map{Name: tab.Name, Kind: string(sm.Kind), Keys: []string{}, Rows: make([]Row, 0, len(tab.Rows))}
+	if tab.Keyed {
+		m.Keys = keyNames(sm)
+	}
+	for i := range tab.Rows {
+		row := &tab.Rows[i]
+		r := Row{Value: typedValue(sm, row.Value)}
+		if tab.Keyed {
+			r.Key = make([]parser.Value, len(row.Key))
+			for j := range row.Key {
+				r.Key[j] = row.Key[j].Value
+			}
+		}
+		m.Rows = append(m.Rows, r)
+	}
+	m.Rows = largest(m.Rows, len(m.Rows))
+	return m
+}
+
+// largest keeps n rows, those of the largest values, and gives them in
+// bpftrace's order: by value, ascending, histograms by their total count.
+func largest(rows []Row, n int) []Row {
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b Row) int { return cmp.Compare(weight(a.Value), weight(b.Value)) })
+	return sorted[len(sorted)-n:]
+}
+
+// weight orders rows by size; strings and tuples have none.
+func weight(v parser.Value) float64 {
+	switch v.Kind() {
+	case parser.KindBuckets:
+		var n uint64
+		for _, b := range v.Buckets() {
+			n += b.Count
+		}
+		return float64(n)
+	case parser.KindStats:
+		f, _ := v.Stats().Total.Float64()
+		return f
+	}
+	f, _ := v.Float64()
+	return f
+}
