@@ -138,7 +138,7 @@ func (s *scan) typeHead() bool {
 	}
 	s.ws()
 	if !s.lit(`"type"`) {
-		return s.failShort(len(`"type"`), "not one of bpftrace's messages")
+		return s.failShort(`"type"`, "not one of bpftrace's messages")
 	}
 	if !s.byte(':') {
 		return false

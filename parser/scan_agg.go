@@ -116,7 +116,12 @@ func (s *scan) bucket() bool {
 			}
 			counted = true
 		default:
-			return s.failShort(len(`"count":`), "not a histogram bucket")
+			for _, name := range [...]string{`"min":`, `"max":`} {
+				if s.failShort(name, ""); s.short {
+					return false
+				}
+			}
+			return s.failShort(`"count":`, "not a histogram bucket")
 		}
 		if !ok {
 			return false
@@ -136,9 +141,9 @@ func (s *scan) bucket() bool {
 	}
 }
 
-// failShort fails, for want of bytes where fewer than n are left.
-func (s *scan) failShort(n int, why string) bool {
-	if len(s.b)-s.i < n {
+// failShort fails, for want of bytes where what is left begins want.
+func (s *scan) failShort(want, why string) bool {
+	if rest := s.b[s.i:]; len(rest) < len(want) && string(rest) == want[:len(rest)] {
 		return s.end()
 	}
 	return s.fail(why)
@@ -159,7 +164,7 @@ func (s *scan) stats() (Value, bool) {
 		}
 		s.ws()
 		if !s.lit(m.name) {
-			return Value{}, s.failShort(len(m.name), "not a stats() value")
+			return Value{}, s.failShort(m.name, "not a stats() value")
 		}
 		var ok bool
 		if *m.to, ok = s.integer(); !ok {
@@ -203,7 +208,7 @@ func (s *scan) point() bool {
 	}
 	s.ws()
 	if !s.lit(`"interval_start":`) {
-		return s.failShort(len(`"interval_start":`), "not a tseries interval")
+		return s.failShort(`"interval_start":`, "not a tseries interval")
 	}
 	quoted := s.peek() == '"' // not in 0.24.0
 	if quoted {
@@ -223,7 +228,7 @@ func (s *scan) point() bool {
 	}
 	s.ws()
 	if !s.lit(`"value":`) {
-		return s.failShort(len(`"value":`), "not a tseries interval")
+		return s.failShort(`"value":`, "not a tseries interval")
 	}
 	v, hexed, ok := s.counter()
 	if !ok {
