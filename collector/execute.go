@@ -18,18 +18,23 @@ import (
 const startTimeout = 30 * time.Second
 
 // execute takes one run from admission to its Result.
-func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
+func (r *Runner) execute(ctx context.Context, run *Run) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, run.Stop)()
-	if err := r.admission.enter(run.stopContext(ctx)); err != nil {
+	admission := r.admission
+	if run.script.Probe != "" {
+		admission = r.scheduled
+	}
+	if err := admission.enter(run.stopContext(ctx)); err != nil {
 		run.refuse(err)
 		return
 	}
-	defer r.admission.leave()
+	defer admission.leave()
 
 	bt, proc, err := r.launch(ctx, run)
 	if err != nil {
+		run.begun()
 		run.end(outcome{err: err, cancelled: ctx.Err() != nil}, nil)
 		return
 	}
@@ -37,9 +42,7 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 	hold := r.kernel.hold(proc, run.script.Snapshots || run.fold.needsKernel())
 	defer hold.release()
 	run.setLive(proc, hold)
-	for _, s := range sinks {
-		s.Begin(RunInfo{ID: run.id, Script: run.script, Parsed: run.fold.script, Version: run.version, Started: run.started})
-	}
+	run.begun()
 
 	over := make(chan string, 1)
 	var o outcome
@@ -49,7 +52,7 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 		o.timedOut, o.cancelled, o.limit = run.wait(proc, over, r.opts, hold.attached)
 		proc.Stop()
 	}()
-	o2 := r.read(run, proc, sinks, over)
+	o2 := r.read(run, proc, over)
 	exit, lost := proc.Wait()
 	<-watched
 	o.exit, o.err = exit, errors.Join(o2, lost)
@@ -60,9 +63,6 @@ func (r *Runner) execute(ctx context.Context, run *Run, sinks []Sink) {
 		bt.AddHints(run.stopContext(ctx), exit.Diagnostics)
 	}
 	run.end(o, hold.tables(run.fold.script, run.version))
-	for _, s := range sinks {
-		s.End(run.state)
-	}
 }
 
 // launch finds bpftrace and starts the script.
@@ -161,7 +161,7 @@ func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, e
 }
 
 // read takes everything that bpftrace prints, until EOF, whatever happens.
-func (r *Runner) read(run *Run, proc *executor.Process, sinks []Sink, over chan<- string) error {
+func (r *Runner) read(run *Run, proc *executor.Process, over chan<- string) error {
 	out := proc.Output()
 	rd := parser.NewReader(out, parser.WithVersion(run.version))
 	limited := false
@@ -171,7 +171,7 @@ func (r *Runner) read(run *Run, proc *executor.Process, sinks []Sink, over chan<
 			proc.SetAttachPoints(int(rec.Count))
 		}
 		if run.record(rec) {
-			for _, s := range sinks {
+			for _, s := range run.sinks {
 				s.Record(rec)
 			}
 		}

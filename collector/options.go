@@ -20,6 +20,11 @@ type Options struct {
 	// long (default 10 s).
 	MaxRuns, Queue int
 	QueueWait      time.Duration
+	// MaxScheduled bounds how many runs of scheduled probes are live at once
+	// (default 64); they wait for a place as long as it takes.
+	MaxScheduled int
+	// Observers are asked about every run.
+	Observers []Observer
 	// DefaultTimeout is what callers that name none get (default 30 s);
 	// MaxTimeout caps what they ask for (default 1 h).
 	DefaultTimeout, MaxTimeout time.Duration
@@ -45,6 +50,7 @@ func (o Options) withDefaults() Options {
 	def(&o.Queue, 16)
 	o.Queue = max(o.Queue, 0)
 	def(&o.QueueWait, 10*time.Second)
+	def(&o.MaxScheduled, 64)
 	def(&o.DefaultTimeout, 30*time.Second)
 	def(&o.MaxTimeout, time.Hour)
 	def(&o.AttachTimeout, 2*time.Minute)

@@ -18,7 +18,7 @@ type Run struct {
 	id      string
 	script  Script
 	started time.Time
-	keep    bool // after its end, for Get
+	sinks   []Sink
 	done    chan struct{}
 
 	stopOnce sync.Once
@@ -141,6 +141,10 @@ type outcome struct {
 
 // end makes the Result final.
 func (r *Run) end(o outcome, tables *kernelmap.Tables) {
+	r.finish(r.final(o, tables))
+}
+
+func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = time.Now()
@@ -154,7 +158,28 @@ func (r *Run) end(o outcome, tables *kernelmap.Tables) {
 	r.judge(res, o)
 	// The newest state of the maps is in the Result now.
 	r.fold.maps = mapStates{}
+	return res
+}
+
+// begun tells the sinks of the run.
+func (r *Run) begun() {
+	info := RunInfo{ID: r.id, Script: r.script, Parsed: r.fold.script, Version: r.version, Started: r.started, Run: r}
+	for _, s := range r.sinks {
+		s.Begin(info)
+	}
+}
+
+// finish makes res the Result. Sinks hear of it first, so that whoever waits
+// for Done finds it exported.
+func (r *Run) finish(res *Result) {
+	r.mu.Lock()
 	r.state = res
+	full := *res
+	full.Events, _, full.Truncated.Events = r.fold.log.since(0)
+	r.mu.Unlock()
+	for _, s := range r.sinks {
+		s.End(&full)
+	}
 	close(r.done)
 }
 
@@ -237,21 +262,21 @@ func (r *Run) stopContext(ctx context.Context) context.Context {
 // refuse ends a run that was never started.
 func (r *Run) refuse(err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.ended = time.Now()
+	r.mu.Unlock()
 	status := StatusRefused
 	if errors.Is(err, context.Canceled) {
 		status, err = StatusCancelled, errors.New("cancelled before it was started")
 	}
-	r.state = &Result{
+	r.begun()
+	r.finish(&Result{
 		Status:      status,
 		ExitCode:    -1,
 		DurationMS:  r.ended.Sub(r.started).Milliseconds(),
 		Events:      []Event{},
 		Maps:        []Map{},
 		Diagnostics: []Diagnostic{{Severity: "error", Message: err.Error()}},
-	}
-	close(r.done)
+	})
 }
 
 func (r *Run) isDone() bool {

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 type Runner struct {
 	opts      Options
 	admission *admission
+	scheduled *admission
 	kernel    *kernelMaps
 	grace     executor.Grace // zero but in tests
 	live      sync.WaitGroup
@@ -24,10 +26,18 @@ type Runner struct {
 	runs   []*Run // oldest first: live ones, and finished ones that are kept
 }
 
+// forever is longer than any process lives.
+const forever = 100 * 365 * 24 * time.Hour
+
 // NewRunner returns a Runner. Nothing is started before the first call.
 func NewRunner(o Options) *Runner {
 	o = o.withDefaults()
-	return &Runner{opts: o, admission: newAdmission(o.MaxRuns, o.Queue, o.QueueWait), kernel: newKernelMaps()}
+	return &Runner{
+		opts:      o,
+		admission: newAdmission(o.MaxRuns, o.Queue, o.QueueWait),
+		scheduled: newAdmission(o.MaxScheduled, math.MaxInt, forever),
+		kernel:    newKernelMaps(),
+	}
 }
 
 // Options returns the runner's options with the defaults filled in.
@@ -59,8 +69,13 @@ func (r *Runner) Start(s Script, sinks ...Sink) *Run {
 func (r *Runner) begin(ctx context.Context, s Script, keep bool, sinks []Sink) *Run {
 	def(&s.MaxEvents, r.opts.MaxEvents)
 	def(&s.MaxRows, r.opts.MaxRows)
+	for _, observe := range r.opts.Observers {
+		if sink := observe(s); sink != nil {
+			sinks = append(sinks[:len(sinks):len(sinks)], sink)
+		}
+	}
 	run := newRun(s, keep, r.opts)
-	run.keep = keep
+	run.sinks = sinks
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -73,7 +88,7 @@ func (r *Runner) begin(ctx context.Context, s Script, keep bool, sinks []Sink) *
 	r.mu.Unlock()
 	go func() {
 		defer r.live.Done()
-		r.execute(ctx, run, sinks)
+		r.execute(ctx, run)
 		if !keep {
 			r.forget(run)
 		}

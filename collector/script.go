@@ -13,6 +13,9 @@ type Script struct {
 	Source string
 	// Name is for people: a file's name, a probe's name. May be empty.
 	Name string
+	// Probe is the name of the scheduled probe that this is a run of, or "".
+	// Scheduled runs have places of their own (Options.MaxScheduled).
+	Probe string
 	// Args are the positional parameters $1, $2, …
 	Args []string
 	// Timeout ends the run with StatusTimedOut. It is the time of tracing:
@@ -31,23 +34,33 @@ type Script struct {
 	Trigger string
 }
 
-// Sink is told of a run as it goes, in order, on one goroutine: Begin once
-// bpftrace was started, Record for every record, End with the final Result
-// (without Begin where nothing was started, there is no End either). A sink
-// that blocks stops only the reading of bpftrace's output: events are then
-// lost, and counted, in the kernel.
+// Sink is told of one run as it goes, in order, on one goroutine: Begin once,
+// Record for every record, End once with the final Result. A run that was
+// refused, or could not be started, has no records. A sink that blocks stops
+// only the reading of bpftrace's output: events are then lost, and counted,
+// in the kernel.
 type Sink interface {
 	Begin(info RunInfo)
 	// Record gives a record that is valid only during the call.
 	Record(rec *parser.Record)
+	// End gives the final Result, which must not be changed. Its events are
+	// those that the run kept.
 	End(res *Result)
 }
 
+// Observer makes a Sink for a run that begins, or nil for one it does not
+// want to hear of.
+type Observer func(s Script) Sink
+
 // RunInfo is what a Sink knows of a run from the start.
 type RunInfo struct {
-	ID      string
-	Script  Script
+	ID     string
+	Script Script
+	// Parsed is the parsed script, Version that of bpftrace; nil and "" where
+	// it was never started.
 	Parsed  *script.Script
-	Version string // of bpftrace
+	Version string
 	Started time.Time
+	// Run is the handle, for Snapshot and Progress.
+	Run *Run
 }
