@@ -59,13 +59,22 @@ func TestAcceptedIsClear(t *testing.T) {
 	if err != nil || len(files) < 150 {
 		t.Fatalf("%d scripts in testdata, %v", len(files), err)
 	}
+	seen := map[string]bool{}
 	for _, bpftrace := range bpftraces(t) {
 		accepted := 0
 		for _, file := range files {
+			switch prefix, _, _ := strings.Cut(filepath.Base(file), "_"); prefix {
+			case "opt", "sig", "env", "err", "helper": // about bpftrace's options, not its language
+				continue
+			}
 			src, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
+			if seen[bpftrace+string(src)] {
+				continue
+			}
+			seen[bpftrace+string(src)] = true
 			if !accepts(t, bpftrace, string(src)) {
 				continue
 			}
