@@ -1,0 +1,115 @@
+package config
+
+import "time"
+
+// Auth says who may use the HTTP face. Without tokens and client certificates
+// everybody may who reaches it, and it then listens on loopback only.
+type Auth struct {
+	// Tokens are the bearer tokens that are taken.
+	Tokens []Token `koanf:"tokens"`
+	// TLS makes the HTTP face HTTPS.
+	TLS ServerTLS `koanf:"tls"`
+	// AllowInsecureBind allows to listen beyond loopback without auth or without TLS: something in front does both.
+	AllowInsecureBind bool `koanf:"allow_insecure_bind"`
+	// Metrics asks for a token on the scrape too.
+	Metrics bool `koanf:"metrics"`
+	// Hosts are taken in the Host header beside the one listened on, without port.
+	Hosts []string `koanf:"hosts"`
+	// Origins are taken in the Origin header, in full: https://ui.example.
+	Origins []string `koanf:"origins"`
+	// DefaultRole is the role of callers without one of their own; empty: the built-in one, caller.
+	DefaultRole string `koanf:"default_role"`
+}
+
+// Token is one bearer token. It never stands in the configuration itself.
+type Token struct {
+	// Name names the holder, in the audit log.
+	Name string `koanf:"name" required:"true"`
+	// TokenFile holds the token. One of token_file and token_env is wanted.
+	TokenFile string `koanf:"token_file" path:"file"`
+	// TokenEnv is the environment variable that holds the token.
+	TokenEnv string `koanf:"token_env"`
+	// Role is what the holder may run; left out: auth's default_role.
+	Role string `koanf:"role"`
+
+	// SHA256 is the hash of the token, set by Load.
+	SHA256 [32]byte `koanf:"-"`
+}
+
+// ServerTLS makes the HTTP face HTTPS.
+type ServerTLS struct {
+	// Cert is a file with the certificate chain.
+	Cert string `koanf:"cert" path:"file"`
+	// Key is a file with the private key.
+	Key string `koanf:"key" path:"file"`
+	// ClientCA is a file of PEM certificates: clients must have one signed by them.
+	ClientCA string `koanf:"client_ca" path:"file"`
+
+	files string // hashes of what they held when loaded
+}
+
+// Built-in roles; a role of the same name in the configuration replaces them.
+const (
+	RoleOperator = "operator" // everything
+	RoleCaller   = "caller"   // what an MCP caller may do unless told otherwise
+)
+
+// Role says what a caller may run. What is left out is as the built-in role
+// caller has it; 0 stands for that, too.
+type Role struct {
+	// ReadOnly allows no ad hoc scripts at all: only to read what the probes see.
+	ReadOnly bool `koanf:"read_only"`
+	// LibraryOnly allows scripts of the library, and no others.
+	LibraryOnly bool `koanf:"library_only"`
+	// Unsafe allows system() and its like.
+	Unsafe bool `koanf:"unsafe"`
+	// Providers are the kinds of probes: tracepoint, uprobe, ….
+	Providers Rule `koanf:"providers"`
+	// Probes are attach points, as globs: "tracepoint:syscalls:*".
+	Probes Rule `koanf:"probes"`
+	// Functions are bpftrace's functions.
+	Functions Rule `koanf:"functions"`
+	// Includes allows #include <linux/…>.
+	Includes bool `koanf:"includes"`
+	// Imports allows import.
+	Imports bool `koanf:"imports"`
+	// UserMemory allows str() and buf() of other processes' memory.
+	UserMemory bool `koanf:"user_memory"`
+	// Binaries are the programs that uprobes may attach to, as globs.
+	Binaries Rule `koanf:"binaries"`
+	// ConfigKeys are the settings that a script's config block may have.
+	ConfigKeys []string `koanf:"config_keys"`
+	// MaxAttachPoints bounds the attach points after wildcards.
+	MaxAttachPoints int `koanf:"max_attach_points" min:"0"`
+	// MaxRate bounds profile and interval probes, per second.
+	MaxRate int `koanf:"max_rate" min:"0"`
+	// MaxMapKeys bounds the keys of one map.
+	MaxMapKeys int `koanf:"max_map_keys" min:"0"`
+	// MaxTimeout bounds the tracing time.
+	MaxTimeout time.Duration `koanf:"max_timeout"`
+	// MaxEvents bounds the events of a Result.
+	MaxEvents int `koanf:"max_events" min:"0"`
+	// MaxOutput bounds what a run may print.
+	MaxOutput Size `koanf:"max_output"`
+	// MaxScript bounds the script's text.
+	MaxScript Size `koanf:"max_script"`
+	// MaxRuns bounds the runs that are live at once, per token.
+	MaxRuns int `koanf:"max_runs" min:"0"`
+	// MaxCallsPerMinute bounds the calls, per token.
+	MaxCallsPerMinute int `koanf:"max_calls_per_minute" min:"0"`
+	// CompileTimeout bounds the time until the probes are attached.
+	CompileTimeout time.Duration `koanf:"compile_timeout"`
+	// Memory bounds the address space of bpftrace; at least 2GiB.
+	Memory Size `koanf:"memory"`
+	// CPUPercent is what one run may cost, of one CPU.
+	CPUPercent float64 `koanf:"cpu_percent" min:"0"`
+}
+
+// Rule allows and denies by glob; deny goes first. An empty allow allows all
+// that the built-in role caller does.
+type Rule struct {
+	// Allow lists what is allowed.
+	Allow []string `koanf:"allow"`
+	// Deny lists what is not.
+	Deny []string `koanf:"deny"`
+}

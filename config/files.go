@@ -1,0 +1,218 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// fingerprint tells whether a file has changed: a hash of what it holds, or
+// of why it could not be read.
+type fingerprint [sha256.Size]byte
+
+// fileReader reads files once each, and remembers what it saw.
+type fileReader struct {
+	seen map[string]fingerprint
+	data map[string][]byte
+}
+
+func newFileReader() *fileReader {
+	return &fileReader{seen: map[string]fingerprint{}, data: map[string][]byte{}}
+}
+
+func (r *fileReader) read(path string, limit int64) ([]byte, error) {
+	if data, ok := r.data[path]; ok {
+		return data, nil
+	}
+	data, err := readRegular(path, limit)
+	r.seen[path] = fingerprintOf(data, err)
+	if err == nil {
+		r.data[path] = data
+	}
+	return data, err
+}
+
+func fingerprintOf(data []byte, err error) fingerprint {
+	if err != nil {
+		return sha256.Sum256([]byte("error: " + err.Error()))
+	}
+	return sha256.Sum256(data)
+}
+
+// readRegular reads a whole file. A pipe or a device could block for ever.
+func readRegular(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %v", Size(limit))}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// fileError words why a file cannot be read.
+func fileError(err error) *Error {
+	e := &Error{Message: err.Error(), Err: err}
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Message = fmt.Sprintf("cannot read %s: %v", pe.Path, pe.Err)
+	}
+	return e
+}
+
+// checkFiles reads what the configuration names, and keeps what probes and
+// tokens need of it.
+func (c *Config) checkFiles(files *fileReader) Errors {
+	k := check{c: c, files: files}
+	for i := range c.Probes {
+		p := &c.Probes[i]
+		path := joinIndex("probes", i)
+		p.Source = k.script(path, p.Script, p.File)
+		for j := range p.Versions {
+			v := &p.Versions[j]
+			v.Source = k.script(joinIndex(join(path, "versions"), j), v.Script, v.File)
+		}
+	}
+	t := &c.OTLP.TLS
+	t.files = k.certificates("otlp.tls.ca", t.CA) + k.keyPair("otlp.tls.cert", t.Cert, "otlp.tls.key", t.Key)
+	s := &c.Auth.TLS
+	s.files = k.certificates("auth.tls.client_ca", s.ClientCA) + k.keyPair("auth.tls.cert", s.Cert, "auth.tls.key", s.Key)
+	for i := range c.Auth.Tokens {
+		k.token(joinIndex("auth.tokens", i), &c.Auth.Tokens[i])
+	}
+	for i, dir := range c.Library.Dirs {
+		if info, err := os.Stat(dir); err != nil {
+			k.failErr(joinIndex("library.dirs", i), fileError(err))
+		} else if !info.IsDir() {
+			k.fail(joinIndex("library.dirs", i), dir+" is not a folder", "")
+		}
+	}
+	if path := c.Bpftrace.Path; strings.Contains(path, "/") {
+		if info, err := os.Stat(path); err != nil {
+			k.failErr("bpftrace.path", fileError(err))
+		} else if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			k.fail("bpftrace.path", path+" is not a program", "")
+		}
+	}
+	return k.errs
+}
+
+// script returns the text of a script given inline or as a file.
+func (k *check) script(path, inline, file string) string {
+	key, text := join(path, "script"), inline
+	if file != "" {
+		key = join(path, "file")
+		data, err := k.files.read(file, maxScript)
+		if err != nil {
+			k.failErr(key, fileError(err))
+			return ""
+		}
+		text = string(data)
+	}
+	switch {
+	case text == "" && file == "" && !k.c.src.explicit(key):
+	case strings.TrimSpace(text) == "":
+		k.fail(key, "the script is empty", "")
+	case strings.ContainsRune(text, 0):
+		k.fail(key, "the script holds a NUL character", "")
+	}
+	return text
+}
+
+// certificates checks a file of PEM certificates and returns its hash.
+func (k *check) certificates(key, file string) string {
+	if file == "" {
+		return ""
+	}
+	data, err := k.files.read(file, maxScript)
+	if err != nil {
+		k.failErr(key, fileError(err))
+	} else if !x509.NewCertPool().AppendCertsFromPEM(data) {
+		k.fail(key, file+" holds no PEM certificate", "")
+	}
+	return hashed(data)
+}
+
+func (k *check) keyPair(certKey, cert, keyKey, key string) string {
+	switch {
+	case cert == "" && key == "":
+		return ""
+	case cert == "":
+		k.fail(keyKey, "there is no cert to this key", "")
+		return ""
+	case key == "":
+		k.fail(certKey, "there is no key to this cert", "")
+		return ""
+	}
+	certData, err := k.files.read(cert, maxScript)
+	if err != nil {
+		k.failErr(certKey, fileError(err))
+	}
+	keyData, keyErr := k.files.read(key, maxScript)
+	if keyErr != nil {
+		k.failErr(keyKey, fileError(keyErr))
+	}
+	if err == nil && keyErr == nil {
+		if _, err := tls.X509KeyPair(certData, keyData); err != nil {
+			k.fail(certKey, "not a certificate with its key: "+strings.TrimPrefix(err.Error(), "tls: "), "")
+		}
+	}
+	return hashed(certData) + hashed(keyData)
+}
+
+// minToken is the shortest bearer token taken: 128 bits in hexadecimal have
+// 32 characters, in base64 22.
+const minToken = 20
+
+// token keeps the hash of a bearer token. No message shows any of it.
+func (k *check) token(path string, t *Token) {
+	var secret []byte
+	key := join(path, "token_env")
+	switch {
+	case t.TokenFile != "":
+		key = join(path, "token_file")
+		data, err := k.files.read(t.TokenFile, 1<<16)
+		if err != nil {
+			k.failErr(key, fileError(err))
+			return
+		}
+		secret = bytes.TrimSpace(data)
+	case t.TokenEnv != "":
+		value, set := lookup(k.c.src.env)[t.TokenEnv]
+		if !set {
+			k.fail(key, "the variable "+t.TokenEnv+" is not set", "")
+			return
+		}
+		secret = bytes.TrimSpace([]byte(value))
+	default:
+		return // Validate has said so
+	}
+	if len(secret) < minToken || bytes.ContainsAny(secret, " \t\r\n\x00") {
+		k.fail(key, fmt.Sprintf("want one token of at least %d characters without spaces", minToken), "make one: openssl rand -hex 32")
+	}
+	t.SHA256 = sha256.Sum256(secret)
+}
+
+func hashed(data []byte) string {
+	sum := sha256.Sum256(data)
+	return string(sum[:])
+}
