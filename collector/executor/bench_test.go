@@ -5,27 +5,25 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"runtime"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tracecar/collector/executor/executortest"
 )
 
 // BenchmarkFlood reads a flood of printf lines from real bpftraces, and tells
 // what the reading costs in percent of what bpftrace's printing costs. Lines are
 // counted, not parsed.
 func BenchmarkFlood(b *testing.B) {
-	if os.Geteuid() != 0 {
-		b.Skip("skip: bpftrace needs root")
-	}
-	for _, path := range realPaths() {
-		bt, err := Find(context.Background(), Config{Path: path})
+	for _, p := range executortest.Programs(b) {
+		bt, err := Find(context.Background(), Config{Path: p.Path})
 		if err != nil {
-			b.Skipf("skip: %v", err)
+			b.Fatal(err)
 		}
-		b.Run(bt.Version().String(), func(b *testing.B) {
+		b.Run(p.Version, func(b *testing.B) {
 			for range b.N {
 				flood(b, bt)
 			}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -27,43 +26,44 @@ func (b *Bpftrace) Version() Version { return b.version }
 
 // program is what is known about one file. Find remembers it until the file changes.
 type program struct {
-	id      fileID
+	id      string // fingerprint
 	version Version
 
 	mu   sync.Mutex
 	info *Info
 }
 
-type fileID struct {
-	dev, ino uint64
-	size     int64
-	mtime    time.Time
-}
-
-// programs holds one entry per path ever found. A script that wraps bpftrace
-// does not change when the program behind it does.
+// programs holds one entry per path ever found.
 var programs = struct {
 	sync.Mutex
 	byPath map[string]*program
 }{byPath: map[string]*program{}}
 
-// Find finds bpftrace and asks its version (no root needed). Both are
-// remembered until the file changes. Errors: NotFoundError, VersionError,
-// DeadlineError, or ctx's.
+// Find finds bpftrace and asks its version (no root needed). The answer is
+// remembered until the file changes; where the file is a script, until it or a
+// file it names does. Errors: NotFoundError, VersionError, DeadlineError, or ctx's.
 func Find(ctx context.Context, cfg Config) (*Bpftrace, error) {
 	path, fi, err := lookUp(cfg.Path)
 	if err != nil {
 		return nil, err
 	}
 	b := &Bpftrace{cfg: cfg, path: path}
-	id := identify(fi)
+	id, lasting := fingerprint(path, fi)
 	programs.Lock()
 	b.known = programs.byPath[path]
 	programs.Unlock()
 	if b.known == nil || b.known.id != id {
-		v, err := b.askVersion(ctx)
-		if err != nil {
-			return nil, err
+		v, ok := Version{}, false
+		if lasting {
+			v, ok = recall(id)
+		}
+		if !ok {
+			if v, err = b.askVersion(ctx); err != nil {
+				return nil, err
+			}
+			if lasting {
+				remember(id, v)
+			}
 		}
 		b.known = &program{id: id, version: v}
 		programs.Lock()
@@ -122,14 +122,6 @@ func executable(path string) (fi os.FileInfo, reason string) {
 		return nil, "is not executable"
 	}
 	return fi, ""
-}
-
-func identify(fi os.FileInfo) fileID {
-	id := fileID{size: fi.Size(), mtime: fi.ModTime()}
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		id.dev, id.ino = st.Dev, st.Ino
-	}
-	return id
 }
 
 const versionDeadline = 10 * time.Second

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,6 +85,9 @@ func (b *Bpftrace) launchHelper(ctx context.Context, r *request) (child, pipes, 
 func (b *Bpftrace) startSudo() (*helperChild, error) {
 	if len(b.cfg.Helper) == 0 {
 		return nil, errors.New("sudo was asked for, and no root helper is configured")
+	}
+	if !filepath.IsAbs(b.cfg.Helper[0]) {
+		return nil, fmt.Errorf("the root helper has to be an absolute path, not %q", b.cfg.Helper[0])
 	}
 	sudo, err := findSudo()
 	if err != nil {

@@ -25,8 +25,9 @@ const infoDeadline = 30 * time.Second
 // It is remembered as long as the program stays the same.
 func (b *Bpftrace) Info(ctx context.Context) (*Info, error) {
 	b.known.mu.Lock()
-	defer b.known.mu.Unlock()
-	if b.known.info == nil {
+	info := b.known.info
+	b.known.mu.Unlock()
+	if info == nil {
 		a, err := b.ask(ctx, b.request(kindInfo), infoDeadline)
 		if err != nil {
 			return nil, err
@@ -35,15 +36,16 @@ func (b *Bpftrace) Info(ctx context.Context) (*Info, error) {
 		if !strings.Contains(text, "Kernel helpers") {
 			text = a.exit.Stderr // 0.17
 		}
-		if info := parseInfo(text); len(info.Features) > 0 {
-			b.known.info = info
-		} else {
+		if info = parseInfo(text); len(info.Features) == 0 {
 			return nil, &FailedError{What: "--info", Exit: a.exit, Diagnostics: ParseDiagnostics(a.exit.Stderr, "")}
 		}
+		b.known.mu.Lock()
+		b.known.info = info
+		b.known.mu.Unlock()
 	}
-	info := *b.known.info
-	info.Build, info.Features = maps.Clone(info.Build), maps.Clone(info.Features)
-	return &info, nil
+	own := *info
+	own.Build, own.Features = maps.Clone(info.Build), maps.Clone(info.Features)
+	return &own, nil
 }
 
 // infoItem is one "name: value"; newer versions print several in a line.

@@ -3,37 +3,29 @@ package executor
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// real gives the bpftraces to test with.
-func realPaths() []string {
-	if s := os.Getenv("TRACECAR_BPFTRACE"); s != "" {
-		return filepath.SplitList(s)
-	}
-	if m, _ := filepath.Glob("/opt/bpftrace/bin/bpftrace-*"); len(m) > 0 {
-		return m
-	}
-	return []string{""}
-}
+	"tracecar/collector/executor/executortest"
+)
 
 // eachReal runs f against every real bpftrace of this host.
 func eachReal(t *testing.T, f func(t *testing.T, bt *Bpftrace)) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("skip: bpftrace needs root")
-	}
-	for _, path := range realPaths() {
-		bt, err := Find(context.Background(), Config{Path: path})
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		bt, err := Find(testContext(t, time.Minute), Config{Path: p.Path})
 		if err != nil {
-			t.Skipf("skip: %v", err)
+			t.Fatal(err)
 		}
-		t.Run(bt.Version().String(), func(t *testing.T) { f(t, bt) })
-	}
+		f(t, bt)
+	})
+}
+
+// anyBpftrace is the path of one real bpftrace.
+func anyBpftrace(t *testing.T) string {
+	t.Helper()
+	return executortest.Newest(t).Path
 }
 
 // testContext ends with the test, at the latest after d: a guard against hangs.

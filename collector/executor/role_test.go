@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 	role, mode, _ := strings.Cut(os.Getenv(roleVariable), ":")
 	switch role {
 	case "":
+		rememberedIn = func() string { return "" }
 		goleak.VerifyTestMain(m)
 	case "fake":
 		os.Exit(fakeBpftrace(mode))

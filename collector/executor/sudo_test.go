@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 const testUser = "tracecar-test"
@@ -98,25 +97,19 @@ func (h *sudoHost) client(mode, bpftrace, script string) *exec.Cmd {
 
 func TestSudoTour(t *testing.T) {
 	h := setUpSudo(t, true)
-	for _, path := range realPaths() {
-		bt, err := Find(testContext(t, time.Minute), Config{Path: path})
-		if err != nil {
-			t.Skipf("skip: %v", err)
-		}
+	eachReal(t, func(t *testing.T, bt *Bpftrace) {
 		if why := untrusted(bt.Path()); why != "" {
 			t.Skip("skip: " + why)
 		}
-		t.Run(bt.Version().String(), func(t *testing.T) {
-			out, err := h.client("tour", bt.Path(), "").CombinedOutput()
-			if err != nil {
-				t.Errorf("%v", err)
-			}
-			contains(t, string(out), "btf true\n", "valid false", "cuont", "did you mean count()", "{prev_comm char[16]}",
-				"unsafe: root helper: --unsafe is not allowed here\n", `uid 0\n`, `"@n"`,
-				"exit exit status 0 stopped true rss true err <nil> <nil>\n",
-				"echo true <nil>\n", "fail: as asked\n", `nosuch: no handler for "nosuch"`)
-		})
-	}
+		out, err := h.client("tour", bt.Path(), "").CombinedOutput()
+		if err != nil {
+			t.Errorf("%v", err)
+		}
+		contains(t, string(out), "btf true\n", "valid false", "cuont", "did you mean count()", "{prev_comm char[16]}",
+			"unsafe: root helper: --unsafe is not allowed here\n", `uid 0\n`, `"@n"`,
+			"exit exit status 0 stopped true rss true err <nil> <nil>\n",
+			"echo true <nil>\n", "fail: as asked\n", `nosuch: no handler for "nosuch"`)
+	})
 }
 
 func TestSudoWithoutTheRight(t *testing.T) {
@@ -143,16 +136,6 @@ func TestSudoRefusesABpftraceOthersCanReplace(t *testing.T) {
 	}
 	out, _ := h.client("hold", mine, "BEGIN { exit(); }").CombinedOutput()
 	contains(t, string(out), "will not run this bpftrace as root: "+mine+" does not belong to root")
-}
-
-// anyBpftrace is the path of one real bpftrace.
-func anyBpftrace(t *testing.T) string {
-	t.Helper()
-	bt, err := Find(testContext(t, time.Minute), Config{Path: realPaths()[0]})
-	if err != nil {
-		t.Skipf("skip: %v", err)
-	}
-	return bt.Path()
 }
 
 // held starts a client that holds a bpftrace, and returns both, and the

@@ -1,0 +1,75 @@
+package executor
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestHints(t *testing.T) {
+	h := hinter{
+		list: func(pattern string, details bool) []AttachPoint {
+			switch {
+			case details && pattern == "tracepoint:syscalls:sys_enter_openat":
+				return []AttachPoint{{pattern, []Arg{{"dfd", "int"}, {"filename", "const char *"}, {"flags", "int"}}}}
+			case pattern == "tracepoint:*":
+				return []AttachPoint{{Name: "tracepoint:syscalls:sys_enter_openat"}, {Name: "tracepoint:syscalls:sys_enter_open"}, {Name: "tracepoint:sched:sched_switch"}}
+			case pattern == "uprobe:/bin/bash:*":
+				return []AttachPoint{{Name: "uprobe:/bin/bash:readline"}, {Name: "uprobe:/bin/bash:main"}}
+			case pattern == "kprobe:*":
+				return []AttachPoint{{Name: "kprobe:vfs_read"}, {Name: "kprobe:vfs_write"}}
+			}
+			return nil
+		},
+		host: func() *Host { return &Host{Tracefs: true, Kprobes: true} },
+	}
+	const openat = "did you mean tracepoint:syscalls:sys_enter_openat?"
+	for message, want := range map[string]string{
+		"tracepoint not found: syscalls:sys_enter_opnat":           openat,
+		"No matches for tracepoint syscalls:sys_enter_opnat.":      openat,
+		"No matches for tracepoint syscall:sys_enter_openat.":      openat,
+		"No matches for tracepoint syscalls:sys_enter_opena*.":     "",
+		"tracepoint not found: nothing:alike":                      "",
+		"Unknown function: prinft":                                 "did you mean printf()?",
+		"Unknown function: 'cuont'":                                "did you mean count()?",
+		"Unknown function: frobnicate":                             "",
+		"Invalid probe type: tracepiont":                           "did you mean tracepoint?",
+		"Could not resolve symbol: /bin/bash:readlin, cannot":      "did you mean uprobe:/bin/bash:readline?",
+		"No matches for uprobe /bin/bash:readlin.":                 "did you mean uprobe:/bin/bash:readline?",
+		"Error attaching probe: 'kprobe:vfs_raed'":                 "did you mean kprobe:vfs_read?",
+		`vfs_raed is not traceable (either non-existing, inlined)`: "did you mean kprobe:vfs_read?",
+		"Struct/union of type 'struct _tracepoint_syscalls_sys_enter_openat' does not contain a field named 'filname'":       "did you mean args.filename?",
+		"Struct/union of type 'struct tracepoint:syscalls:sys_enter_openat_args' does not contain a field named 'something'": "its arguments are: dfd, filename, flags",
+		"bpftrace currently only supports running as the root user.":                                                         "run as root, or ask for sudo",
+		"something else": "",
+	} {
+		if got := h.hint(&Diagnostic{Severity: SeverityError, Message: message}); got != want {
+			t.Errorf("%s:\n got  %q\n want %q", message, got, want)
+		}
+	}
+	bare := hinter{list: func(string, bool) []AttachPoint { return nil }, host: func() *Host { return &Host{} }}
+	for message, want := range map[string]string{
+		"tracepoint not found: syscalls:sys_enter_openat": noTracefs,
+		"Failed to open kernel function info: Error reading events from /sys/kernel/tracing/available_events (No such file or directory)": noTracefs,
+		"No matches for kprobe vfs_read.":       noKprobes,
+		"Error attaching probe: kprobe:vfs_*re": noKprobes,
+	} {
+		if got := bare.hint(&Diagnostic{Message: message}); got != want {
+			t.Errorf("%s: %q", message, got)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"openat", "openat2", "open", "close", "print", "printf"}
+	for want, near := range map[string][]string{
+		"opnat": {"openat"}, "openta": {"openat"}, "prinft": {"printf"}, "OPENAT": {"openat"}, "clos": {"close"}, "xyzzy": nil, "": nil, "openat": {"openat2"},
+	} {
+		if got := nearest(want, names, 2); !slices.Equal(got, near) {
+			t.Errorf("%s: %q", want, got)
+		}
+	}
+	if d := distance("abcdef", strings.Repeat("x", 6), 2); d <= 2 {
+		t.Errorf("distance %d", d)
+	}
+}
