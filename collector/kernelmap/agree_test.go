@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"tracecar/parser"
 	"tracecar/parser/script"
 
 	"golang.org/x/sys/unix"
@@ -127,6 +126,7 @@ func agree(t *testing.T, c testCase, version string, raws []Raw, json []byte) {
 		t.Errorf("%s is left out: %s", name, why)
 	}
 	printed := states(t, version, json)
+	d, _ := dialectOf(version)
 	for _, table := range tables.Maps {
 		st := printed[table.Name]
 		if st == nil {
@@ -136,11 +136,16 @@ func agree(t *testing.T, c testCase, version string, raws []Raw, json []byte) {
 			continue
 		}
 		delete(printed, table.Name)
+		for i, j := range Join(version, &table, st.Rows) {
+			if j.Key == nil {
+				t.Errorf("%s: Join leaves %q open", table.Name, st.Rows[i].Key)
+			}
+		}
 		used := make([]bool, len(st.Rows))
 		for _, row := range table.Rows {
 			found := false
 			for i, p := range st.Rows {
-				if used[i] || !Match(version, row.Key, p.Key) || !sameValue(version, row, p.Value) {
+				if used[i] || !Match(version, row.Key, p.Key) || !d.agrees(row, p.Value) {
 					continue
 				}
 				if text, ok := Render(version, row.Key); ok && text != p.Key && !unsureKey(row.Key) {
@@ -182,61 +187,4 @@ func show(rows []Row) string {
 		fmt.Fprintf(&b, "= %v %v (opaque %v, unsure %v)\n", r.Value, r.Value.Buckets(), r.Opaque, r.Unsure)
 	}
 	return b.String()
-}
-
-// sameValue knows the few places where bpftrace's JSON is wrong about a value.
-func sameValue(version string, row Row, printed parser.Value) bool {
-	if row.Opaque || row.Value.Equal(printed) {
-		return true
-	}
-	if bits(row.Value) != 0 && printed.Kind() == parser.KindText {
-		// From 0.24 on integers beyond 2^53 are printed as strings.
-		return fmt.Sprint(signed(row.Value)) == printed.Text() || fmt.Sprint(bits(row.Value)) == printed.Text()
-	}
-	old := !strings.HasPrefix(version, "0.27")
-	switch row.Value.Kind() {
-	case parser.KindBuckets:
-		return sameBuckets(row.Value.Buckets(), printed.Buckets(), old)
-	case parser.KindText: // a buffer
-		if old {
-			return bufferText(row.Value.Text()) == printed.Text()
-		}
-		var b []byte
-		for _, e := range printed.Elems() {
-			n, _ := e.Int64()
-			b = append(b, byte(n))
-		}
-		return string(b) == row.Value.Text()
-	case parser.KindInt, parser.KindUint: // 0.17 prints pointers as signed
-		return bits(row.Value) == bits(printed) && (row.Unsure || old)
-	}
-	return false
-}
-
-func signed(v parser.Value) int64 { n, _ := v.Int64(); return n }
-
-func bits(v parser.Value) uint64 {
-	if n, ok := v.Int64(); ok {
-		return uint64(n)
-	}
-	u, _ := v.Uint64()
-	return u
-}
-
-// sameBuckets allows two wrong labels of 0.17 and 0.23: the top bucket of
-// hist, and where the overflow of lhist begins.
-func sameBuckets(a, b []parser.Bucket, old bool) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] == b[i] {
-			continue
-		}
-		top := !a[i].HasMax && i == len(a)-1
-		if !old || !top || a[i].Count != b[i].Count {
-			return false
-		}
-	}
-	return true
 }

@@ -93,7 +93,7 @@ func (s scale) buckets(counts map[uint64]uint64) (parser.Value, error) {
 }
 
 // maxBuckets is bpftrace's own bound on the buckets of lhist.
-const maxBuckets = 1 << 16
+const maxBuckets = 1000
 
 // scaleOf reads the parameters of hist and lhist from the script.
 func scaleOf(m *script.Map, d dialect) (scale, error) {
@@ -128,7 +128,7 @@ func scaleOf(m *script.Map, d dialect) (scale, error) {
 		}
 		*p = n
 	}
-	if s.step <= 0 || s.max <= s.min || (s.max-s.min)/s.step > maxBuckets {
+	if s.step <= 0 || s.min < 0 || s.max <= s.min || (s.max-s.min)/s.step > maxBuckets {
 		return s, errors.New("lhist: its bounds make no sense")
 	}
 	return s, nil

@@ -91,6 +91,7 @@ type mapDecoder struct {
 	// number, or in 0.17 the half of an avg or stats.
 	keySize int
 	slab    []Part
+	checks  int // see layout
 }
 
 func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
@@ -141,17 +142,18 @@ func (dec *mapDecoder) tailed() bool {
 
 // check tells whether sizes and bytes agree: a Raw may come from a foreign process.
 func (r *Raw) check() error {
-	ks, vs := int64(r.KeySize), int64(r.Stride())
-	const most = 1 << 24
-	if r.Count < 0 || int64(r.Count) > maxCount || r.CPUs < 1 || r.CPUs > 1<<16 || ks > most || int64(r.ValueSize) > most ||
-		int64(r.Count)*ks != int64(len(r.Keys)) || int64(r.Count)*vs != int64(len(r.Values)) {
+	if !r.sane() || int64(r.Count)*int64(r.KeySize) != int64(len(r.Keys)) || int64(r.Count)*int64(r.Stride()) != int64(len(r.Values)) {
 		return errors.New("its dump is damaged")
 	}
 	return nil
 }
 
-// maxCount keeps a lying count from overflowing.
-const maxCount = 1 << 36
+// sane keeps lying sizes from overflowing or asking for rows without bytes.
+func (r *Raw) sane() bool {
+	const most = 1 << 24
+	return r.Count >= 0 && r.Count <= 1<<36 && r.CPUs >= 1 && r.CPUs <= 1<<12 &&
+		r.KeySize <= most && r.ValueSize <= most && r.Stride() <= 4*most && (r.KeySize > 0 || r.Count == 0)
+}
 
 func (r *Raw) key(i int) []byte { return r.Keys[i*int(r.KeySize) : (i+1)*int(r.KeySize)] }
 

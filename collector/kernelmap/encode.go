@@ -85,7 +85,7 @@ func ReadRaws(r io.Reader, limit int64) ([]Raw, error) {
 			return nil, errDamaged
 		}
 		raw := h.Raw
-		if raw.Count < 0 || int64(raw.Count) > maxCount || raw.CPUs < 1 || raw.CPUs > 1<<16 || raw.KeySize > 1<<24 || raw.ValueSize > 1<<24 {
+		if !raw.sane() {
 			return nil, errDamaged
 		}
 		if raw.Keys, err = readN(in, int64(raw.Count)*int64(raw.KeySize)); err != nil {

@@ -1,6 +1,7 @@
 package kernelmap
 
 import (
+	"errors"
 	"fmt"
 )
 
@@ -30,13 +31,21 @@ func (dec *mapDecoder) groups() ([]*group, error) {
 	return all, nil
 }
 
+// maxBars bounds the buckets of all histograms of a map, empty ones between
+// others included: about 200 MB.
+const maxBars = 4 << 20
+
 func (dec *mapDecoder) histograms() ([]Row, error) {
 	s, err := scaleOf(dec.m, dec.d)
 	if err != nil {
 		return nil, err
 	}
+	bars := 0
 	return dec.grouped(func(g *group) (Part, error) {
 		v, err := s.buckets(g.counts)
+		if bars += len(v.Buckets()); bars > maxBars {
+			err = errors.New("its histograms have too many buckets in all")
+		}
 		return Part{Value: v}, err
 	})
 }

@@ -13,10 +13,10 @@ func (d dialect) match(parts []Part, text string) bool {
 	}
 	if d.squeeze && len(parts) == 1 {
 		p := parts[0]
-		if p.open() {
+		if p.Opaque {
 			return true
 		}
-		return slices.ContainsFunc(d.prints(p), func(w string) bool { return unwrap(p, w) == text })
+		return slices.ContainsFunc(d.prints(p), func(w string) bool { return unwrap(w) == text })
 	}
 	at := []int{0}
 	for i, p := range parts {
@@ -31,7 +31,7 @@ func (d dialect) match(parts []Part, text string) bool {
 				continue
 			}
 			start := len(text) - len(rest)
-			if p.open() {
+			if p.Opaque {
 				// It ends before any comma from here on, or at the end.
 				for j := start; j <= len(text); j++ {
 					if j == len(text) || text[j] == ',' {
@@ -53,6 +53,3 @@ func (d dialect) match(parts []Part, text string) bool {
 	}
 	return at[len(at)-1] == len(text)
 }
-
-// open tells whether a part's text cannot be told.
-func (p *Part) open() bool { return p.Opaque }

@@ -37,9 +37,13 @@ func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int
 	return nil, none
 }
 
+// maxChecks bounds the entries looked at to find a map's layout.
+const maxChecks = 4_000_000
+
+// all tells whether all entries are ok; past maxChecks none is.
 func (dec *mapDecoder) all(ok func([]byte) bool, entry func(int) []byte) bool {
 	for i := range dec.raw.Count {
-		if !ok(entry(i)) {
+		if dec.checks++; dec.checks > maxChecks || !ok(entry(i)) {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func Render(version string, parts []Part) (text string, ok bool) {
 		b.WriteString(d.prints(p)[0])
 	}
 	if d.squeeze && len(parts) == 1 {
-		return unwrap(parts[0], b.String()), true
+		return unwrap(b.String()), true
 	}
 	return b.String(), true
 }
@@ -36,34 +36,6 @@ func Render(version string, parts []Part) (text string, ok bool) {
 func Match(version string, parts []Part, text string) bool {
 	d, _ := dialectOf(version)
 	return d.match(parts, text)
-}
-
-// Resolve makes the unsure parts sure by the text that bpftrace printed for
-// them. ok is false where the text does not match, or leaves a part open:
-// then parts is returned as it was, else a copy.
-func Resolve(version string, parts []Part, text string) (resolved []Part, ok bool) {
-	d, _ := dialectOf(version)
-	if !d.match(parts, text) {
-		return parts, false
-	}
-	resolved = slices.Clone(parts)
-	for i := range resolved {
-		if !resolved[i].Unsure {
-			continue
-		}
-		var fit []Part
-		for _, r := range readings(resolved[i]) {
-			resolved[i] = r
-			if d.match(resolved, text) {
-				fit = append(fit, r)
-			}
-		}
-		if len(fit) == 0 || slices.ContainsFunc(fit, func(p Part) bool { return !p.Value.Equal(fit[0].Value) }) {
-			return parts, false
-		}
-		resolved[i] = fit[0]
-	}
-	return resolved, true
 }
 
 // readings lists what an unsure part may be.
@@ -129,10 +101,31 @@ func tupleOf(elems []Part) Part {
 	return p
 }
 
+// texts lists the ways a key without opaque parts can be printed.
+func (d dialect) texts(parts []Part) []string {
+	all := []string{""}
+	for i, p := range parts {
+		var next []string
+		for _, head := range all {
+			if i > 0 {
+				head += ","
+			}
+			for _, w := range d.prints(p) {
+				if d.squeeze && len(parts) == 1 {
+					w = unwrap(w)
+				}
+				next = append(next, head+w)
+			}
+		}
+		all = next[:min(len(next), 256)]
+	}
+	return all
+}
+
 // unwrap does what 0.24 and later do to a printed key: it takes off one outer
 // pair of parentheses. A key of several parts is printed as a tuple and loses
 // those; a key of one part loses its own, if it happens to have them.
-func unwrap(p Part, text string) string {
+func unwrap(text string) string {
 	if len(text) >= 2 && text[0] == '(' && text[len(text)-1] == ')' {
 		return text[1 : len(text)-1]
 	}

@@ -20,7 +20,7 @@ type shape struct {
 }
 
 // maxTries bounds the combinations of widths looked at.
-const maxTries = 1 << 18
+const maxTries = 1 << 15
 
 // leaf is a scalar or byte array inside a shape; free marks a byte array of
 // any width.
