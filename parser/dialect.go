@@ -77,14 +77,19 @@ func (d *dialect) bareLines() bool {
 	return d.family != familyNew && (!d.known || d.minor < 23)
 }
 
-// radix says how to read the numbers that 0.24 to 0.27 print in hexadecimal
-// after the first \u escape. sure is false where the stream leaves it open:
-// a version after 0.27, or none given and no attached_probes message seen.
+// radix says how to read the numbers that 0.24 to 0.27.1 print in hexadecimal
+// after the first \u escape. sure is false where nothing tells: a version after
+// 0.27.1 (decimal is taken, until a number with letters comes), or none given
+// (hexadecimal is taken where attached_probes showed 0.24 or later).
 func (d *dialect) radix() (base int, sure bool) {
 	switch {
-	case d.family == familyOld || !d.escaped && !d.hexSure:
+	case d.hexSure:
+		return 16, true
+	case d.family == familyOld || !d.escaped:
 		return 10, true
-	case d.hexSure || d.family == familyNew && (!d.known || d.minor <= 27):
+	case !d.known && d.family == familyNew:
+		return 16, false
+	case d.known && (d.minor < 27 || d.minor == 27 && d.patch <= 1):
 		return 16, true
 	default:
 		return 10, false

@@ -124,10 +124,12 @@ func TestFormat(t *testing.T) {
 		{name: "an escaped backslash is no escape", version: "0.27.1", skip: 1, in: `{"type": "printf", "data": "\\u0001"}` + "\n" + `{"type": "lost_events", "count": 10}` + "\n", want: "2@38 lost_events 10\n"},
 		{name: "no hex before 0.24", version: "0.23.2", skip: 1, in: escape + `{"type": "lost_events", "data": {"events": 10}}` + "\n", want: "2@37 lost_events 10\n"},
 		{name: "no version, old stream", skip: 2, in: oldHead + escape + `{"type": "lost_events", "data": {"events": 10}}` + "\n", want: "3@88 lost_events 10\n"},
-		{name: "no version, new stream", skip: 2, in: newHead + escape + `{"type": "lost_events", "count": 10}` + "\n", want: "3@100 lost_events 16\n"},
+		{name: "no version, new stream", skip: 2, in: newHead + escape + `{"type": "lost_events", "count": 10}` + "\n", want: "3@100 lost_events 16 problem=\"" + strings.ReplaceAll(noteHex, `\`, `\\`) + "\"\n"},
 		{name: "no version, no sign", skip: 1, in: escape + `{"type": "lost_events", "data": {"events": 10}}` + "\n" + `{"type": "lost_events", "data": {"events": 9}}` + "\n",
-			want: "2@37 lost_events 10 problem=\"" + strings.ReplaceAll(noteRadix, `\`, `\\`) + "\"\n3@85 lost_events 9\n"},
+			want: "2@37 lost_events 10 problem=\"" + strings.ReplaceAll(noteDecimal, `\`, `\\`) + "\"\n3@85 lost_events 9\n"},
 		{name: "letters are proof", version: "0.28.0", skip: 1, in: `{"type": "lost_events", "count": 1f}` + "\n" + `{"type": "lost_events", "count": 10}` + "\n", want: "2@37 lost_events 16\n"},
+		{name: "after 0.27.1", version: "0.27.2", skip: 1, in: escape + `{"type": "lost_events", "count": 7}` + "\n" + `{"type": "lost_events", "count": 10}` + "\n",
+			want: "2@37 lost_events 7\n3@73 lost_events 10 problem=\"" + strings.ReplaceAll(noteDecimal, `\`, `\\`) + "\"\n"},
 		{name: "an escape in a line that is dropped", version: "0.27.1", skip: 1, in: `{"type": "printf", "data": "\u0001` + "\n" + `{"type": "lost_events", "count": 10}` + "\n", want: "2@35 lost_events 16\n"},
 
 		// Values without quotes

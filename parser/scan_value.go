@@ -176,10 +176,12 @@ func (s *scan) counter() (v Value, hexed, ok bool) {
 		s.d.hexSure = true
 	}
 	base, sure := s.d.radix()
-	if base == 10 {
-		if !sure && s.i-start > 1 {
-			s.note = noteRadix
+	if !sure && s.i-start > 1 { // one digit is the same number either way
+		if s.note = noteDecimal; base == 16 {
+			s.note = noteHex
 		}
+	}
+	if base == 10 {
 		s.i = start
 		v, ok = s.integer()
 		return v, false, ok
@@ -196,8 +198,9 @@ func (s *scan) counter() (v Value, hexed, ok bool) {
 }
 
 const (
-	noteRadix = "after a \\u escape some versions print this number in hexadecimal; read as decimal, for want of the version"
-	noteSign  = "a tseries value of 2^63 or more in hexadecimal: read as a negative number"
-	noteBare  = "bpftrace printed the value without quotes; read by what surrounds it"
-	noteOld31 = "bucket labelled -2147483648 to 0 read as 2147483648 and above"
+	noteDecimal = "some versions print numbers in hexadecimal after a \\u escape: read as decimal, for want of the version"
+	noteHex     = "some versions print numbers in hexadecimal after a \\u escape: read so, for want of the version"
+	noteSign    = "a tseries value of 2^63 or more in hexadecimal: read as a negative number"
+	noteBare    = "bpftrace printed the value without quotes; read by what surrounds it"
+	noteOld31   = "bucket labelled -2147483648 to 0 read as 2147483648 and above"
 )

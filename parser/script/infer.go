@@ -186,7 +186,11 @@ func (in *inference) sourceType(s source, b *body) *Type {
 		if v := in.readMap(m); v != nil {
 			value = *v
 		}
-		return &Type{Kind: TypeTuple, Elems: []Type{key, value}}
+		t := Type{Kind: TypeTuple, Elems: []Type{key, value}}
+		if size(t) > maxTypeSize {
+			t.Elems = nil
+		}
+		return &t
 	}
 	return &Type{}
 }
@@ -292,6 +296,19 @@ func (in *inference) typeOf(n *node, b *body) Type {
 		return *t
 	}
 	return Type{}
+}
+
+// maxTypeSize bounds the elements of a tuple and of the tuples in it: a loop
+// may make a variable of a tuple of itself.
+const maxTypeSize = 200
+
+// size counts the elements of a type.
+func size(t Type) int {
+	n := 1
+	for _, e := range t.Elems {
+		n += size(e)
+	}
+	return n
 }
 
 func same(a, b Type) bool {

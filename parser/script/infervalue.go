@@ -44,6 +44,9 @@ func (in *inference) inferNow(n *node, b *body) *Type {
 			}
 			t.Elems = append(t.Elems, *e)
 		}
+		if size(t) > maxTypeSize {
+			t.Elems = nil
+		}
 		return &t
 	case opField:
 		return in.fieldType(n, b)

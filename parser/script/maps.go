@@ -72,9 +72,9 @@ func (in *inference) mention(n *node, b *body) *mapInfo {
 // follow adds to m what macros do to it when it is handed to them.
 func (in *inference) follow(m *mapInfo, passed []mapPass, seen map[*mapInfo]bool) {
 	for _, pass := range passed {
-		for i := range in.p.bodies {
+		for _, i := range in.p.macros[pass.macro] {
 			b := &in.p.bodies[i]
-			if !b.macro || b.name != pass.macro || len(b.order) != pass.of {
+			if len(b.order) != pass.of {
 				continue
 			}
 			inner := in.params[varKey{b, b.order[pass.index]}]
@@ -114,7 +114,7 @@ func (in *inference) callUses(n *node, b *body) []*node {
 			in.use(k, n.kids[1:], b, false)
 		case mapReaders[n.name]:
 			in.mention(k, b)
-		case in.p.isMacro(n.name):
+		case in.p.macros[n.name] != nil:
 			m := in.mention(k, b)
 			m.passed = append(m.passed, mapPass{n.name, i, len(n.kids)})
 		default:
@@ -122,15 +122,6 @@ func (in *inference) callUses(n *node, b *body) []*node {
 		}
 	}
 	return rest
-}
-
-func (p *parser) isMacro(name string) bool {
-	for _, d := range p.s.Macros {
-		if d.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (in *inference) assign(n *node, b *body) {

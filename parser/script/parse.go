@@ -22,6 +22,7 @@ func Parse(source string) *Script {
 		s:        &Script{Source: source},
 		lines:    newLines(source),
 		defines:  map[string][]token{},
+		macros:   map[string][]int{},
 		reported: map[int]bool{},
 		structs:  map[string]map[string]string{},
 		enums:    map[string]bool{},
@@ -51,6 +52,8 @@ type parser struct {
 	reported    map[int]bool
 
 	bodies []body
+	// macros finds the bodies of a macro; several differ in their parameters.
+	macros map[string][]int
 	// decls are the map declarations at top level: let @m = hash(10).
 	decls []*node
 	// torn are the tokens that no statement could use.

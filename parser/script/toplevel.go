@@ -276,6 +276,7 @@ func (p *parser) definition(start int) {
 	b.code = p.block()
 	d.Span = p.lines.span(start, max(p.lastEnd, start))
 	if b.macro {
+		p.macros[b.name] = append(p.macros[b.name], len(p.bodies))
 		p.s.Macros = append(p.s.Macros, d)
 	} else {
 		p.s.Functions = append(p.s.Functions, d)
