@@ -94,3 +94,40 @@ func cpuOfThread() time.Duration {
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &ru)
 	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
 }
+
+// BenchmarkLoneEvent tells how long one line on a quiet stream takes from the
+// write to the reader.
+func BenchmarkLoneEvent(b *testing.B) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		b.Fatal(err)
+	}
+	enlargePipe(p[0])
+	o, err := newOutput(p[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	arrived := make(chan time.Time)
+	go func() {
+		defer close(arrived)
+		buf := make([]byte, 64<<10)
+		for {
+			if _, err := o.Read(buf); err != nil {
+				return
+			}
+			arrived <- time.Now()
+		}
+	}()
+	var sum, worst time.Duration
+	for range b.N {
+		time.Sleep(2 * coalesce)
+		sent := time.Now()
+		_, _ = unix.Write(p[1], []byte("{}\n"))
+		d := (<-arrived).Sub(sent)
+		sum, worst = sum+d, max(worst, d)
+	}
+	unix.Close(p[1])
+	<-arrived
+	b.ReportMetric(float64(sum.Microseconds())/float64(b.N), "µs/event")
+	b.ReportMetric(float64(worst.Microseconds()), "µs-worst")
+}

@@ -139,6 +139,9 @@ func fakeBpftrace(mode string) int {
 func client(mode string) error {
 	ctx := context.Background()
 	cfg := Config{Path: os.Args[1]}
+	if mode == "bare" {
+		return bare(ctx, cfg)
+	}
 	if helper := os.Args[2]; helper != "" {
 		cfg.Sudo, cfg.Helper = true, []string{helper}
 	}
@@ -203,5 +206,33 @@ func tour(ctx context.Context, bt *Bpftrace) error {
 	fmt.Println("fail:", err)
 	_, err = p.Ask(ctx, "nosuch", nil)
 	fmt.Println("nosuch:", err)
+	return nil
+}
+
+// bare looks at a host without tracefs, mounts it, and looks again.
+func bare(ctx context.Context, cfg Config) error {
+	bt, err := Find(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	host := DescribeHost()
+	fmt.Println("tracefs", host.Tracefs)
+	for _, p := range host.Problems {
+		fmt.Println("problem", p.What)
+	}
+	for range 2 {
+		check, err := bt.Validate(ctx, "tracepoint:syscalls:sys_enter_openat { }", nil)
+		if err != nil {
+			return err
+		}
+		fmt.Println("valid", check.Valid)
+		for _, d := range check.Diagnostics {
+			fmt.Println(d.Message, d.Hint)
+		}
+		if !host.Tracefs {
+			fmt.Println("mounted", MountTracefs())
+			host.Tracefs = true
+		}
+	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-const testUser = "tracecar-test"
+// testUser is of this process: several may test at once.
+var testUser = fmt.Sprintf("tracecar-t%d", os.Getpid())
 
 // sudoHost is a user who may run the root helper, and only that, by sudo.
 type sudoHost struct {
@@ -23,7 +24,8 @@ type sudoHost struct {
 }
 
 // setUpSudo makes the user and the sudoers line, and takes both away again.
-func setUpSudo(t *testing.T, granted bool) *sudoHost {
+// options are sudo's Defaults for that user.
+func setUpSudo(t *testing.T, granted bool, options ...string) *sudoHost {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("skip: making a user and a sudoers file needs root")
@@ -78,6 +80,9 @@ func setUpSudo(t *testing.T, granted bool) *sudoHost {
 	if granted {
 		file := "/etc/sudoers.d/" + testUser
 		line := strings.Replace(sudoersLine([]string{h.helper}), "root", testUser, 1) // the first word is the user's name
+		for _, o := range options {
+			line = "Defaults:" + testUser + " " + o + "\n" + line
+		}
 		if err := os.WriteFile(file, []byte(line+"\n"), 0o440); err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +115,37 @@ func TestSudoTour(t *testing.T) {
 			"exit exit status 0 stopped true rss true err <nil> <nil>\n",
 			"echo true <nil>\n", "fail: as asked\n", `nosuch: no handler for "nosuch"`)
 	})
+}
+
+// TestSudoInAPty: with use_pty, the default of newer sudos, the lifeline holds.
+func TestSudoInAPty(t *testing.T) {
+	h := setUpSudo(t, true, "use_pty")
+	c := h.client("hold", anyBpftrace(t), silent)
+	pid, _ := held(t, c)
+	_ = c.Process.Kill()
+	waitFor(t, "bpftrace to die with its lifeline", func() bool { return !alive(pid) })
+}
+
+func TestSudoThatLogsInput(t *testing.T) {
+	h := setUpSudo(t, true, "log_input", "iolog_dir="+t.TempDir())
+	out, err := h.client("hold", anyBpftrace(t), "BEGIN { exit(); }").CombinedOutput()
+	if err == nil {
+		t.Skip("skip: this sudo hands standard input on though it logs it")
+	}
+	contains(t, string(out), "does sudo log input?")
+}
+
+// TestHelperKillsAStubbornBpftrace: one that ignores every signal it can.
+func TestHelperKillsAStubbornBpftrace(t *testing.T) {
+	h := setUpSudo(t, true)
+	script := fmt.Sprintf("#!/bin/sh\nexport GORACE=atexit_sleep_ms=0\n%s=fake:hang-term exec %s/program \"$@\"\n", roleVariable, h.dir)
+	if err := os.WriteFile(h.dir+"/bpftrace", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := h.client("hold", h.dir+"/bpftrace", silent)
+	pid, _ := held(t, c)
+	_ = c.Process.Kill()
+	waitFor(t, "bpftrace to be killed", func() bool { return !alive(pid) })
 }
 
 func TestSudoWithoutTheRight(t *testing.T) {
