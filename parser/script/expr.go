@@ -2,10 +2,32 @@ package script
 
 import "strings"
 
-// levels are the binary operators, loosest first.
-var levels = [][]string{
-	{"||"}, {"&&"}, {"|"}, {"^"}, {"&"}, {"==", "!="}, {"<", ">", "<=", ">="},
-	{"<<", ">>"}, {"+", "-"}, {"*", "/", "%"},
+// level is how tightly a binary operator binds, 1 the loosest; 0 is no
+// binary operator.
+func level(op string) int {
+	switch op {
+	case "||":
+		return 1
+	case "&&":
+		return 2
+	case "|":
+		return 3
+	case "^":
+		return 4
+	case "&":
+		return 5
+	case "==", "!=":
+		return 6
+	case "<", ">", "<=", ">=":
+		return 7
+	case "<<", ">>":
+		return 8
+	case "+", "-":
+		return 9
+	case "*", "/", "%":
+		return 10
+	}
+	return 0
 }
 
 // bad stands for what could not be read; kids are the parts that could.
@@ -26,7 +48,7 @@ func (p *parser) expression() *node {
 		p.take()
 		return p.node(opComptime, start, "", p.expression())
 	}
-	cond := p.binary(0)
+	cond := p.binary(1)
 	if !p.peek().is("?") {
 		return cond
 	}
@@ -43,32 +65,35 @@ func (p *parser) expression() *node {
 	return p.node(opTernary, start, "", cond, then, p.expression())
 }
 
-// binary reads the operators of one level and the tighter ones. All of a
-// level go into one node, so that a long sum is not a deep tree.
-func (p *parser) binary(level int) *node {
-	if level == len(levels) {
-		return p.unary()
-	}
+// binary reads operators of level lowest and tighter. All of a level go into
+// one node, so that a long sum is not a deep tree.
+func (p *parser) binary(lowest int) *node {
 	start := p.peek().start
-	n := p.binary(level + 1)
-	var op string
-	kids := []*node{n}
-	for n.op != opBad {
-		t := p.peek()
-		if t.kind != tokPunct || !contains(levels[level], t.text) || p.inPred && p.atPredicateEnd() {
+	left := p.unary()
+	for left.op != opBad {
+		op := p.operator()
+		at := level(op)
+		if at < lowest || at == 0 {
 			break
 		}
-		p.take()
-		if op == "" {
-			op = t.text
+		kids := []*node{left}
+		for right := left; level(p.operator()) == at && right.op != opBad; kids = append(kids, right) {
+			p.take()
+			right = p.binary(at + 1)
 		}
-		n = p.binary(level + 1)
-		kids = append(kids, n)
+		left = p.node(opBinary, start, op, kids...)
 	}
-	if len(kids) == 1 {
-		return n
+	return left
+}
+
+// operator is the operator ahead, "" if there is none; the slash that ends a
+// predicate is none.
+func (p *parser) operator() string {
+	t := p.peek()
+	if t.kind != tokPunct || p.inPred && p.atPredicateEnd() {
+		return ""
 	}
-	return p.node(opBinary, start, op, kids...)
+	return t.text
 }
 
 func contains(list []string, s string) bool {

@@ -172,17 +172,23 @@ func (l *lexer) dollar(rest string) (tokenKind, int) {
 }
 
 func (l *lexer) punct(rest string) (tokenKind, int) {
-	for _, p := range threes {
-		if strings.HasPrefix(rest, p) {
-			return tokPunct, l.pos + 3
+	c := rest[0]
+	if strings.IndexByte("{}[]();,~", c) >= 0 {
+		return tokPunct, l.pos + 1
+	}
+	if len(rest) > 1 && strings.IndexByte("=<>&|+-.:^%*/!", c) >= 0 {
+		for _, p := range threes {
+			if strings.HasPrefix(rest, p) {
+				return tokPunct, l.pos + 3
+			}
+		}
+		for _, p := range twos {
+			if strings.HasPrefix(rest, p) {
+				return tokPunct, l.pos + 2
+			}
 		}
 	}
-	for _, p := range twos {
-		if strings.HasPrefix(rest, p) {
-			return tokPunct, l.pos + 2
-		}
-	}
-	if strings.IndexByte("{}[]()<>=+-*/%&|^!~?:;,.", rest[0]) >= 0 {
+	if strings.IndexByte("<>=+-*/%&|^!?:.", c) >= 0 {
 		return tokPunct, l.pos + 1
 	}
 	// One bad token for a run of bytes that no version knows.
