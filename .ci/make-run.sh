@@ -62,8 +62,8 @@ fi
 
 cat >&2 <<END
 
-The same as JSON:      bin/tracecar run $sudo -e 'SCRIPT'       (or a FILE, or - for standard input)
-For an AI agent, MCP:  bin/tracecar mcp                  (stdio)
-                       bin/tracecar serve                (HTTP, at /mcp)
-What this host can do: bin/tracecar doctor
+The same as JSON:       bin/tracecar run${sudo:+ $sudo} -e 'SCRIPT'    (or a FILE, or - for standard input)
+For an AI agent, MCP:   bin/tracecar mcp                (stdio)
+                        bin/tracecar serve              (HTTP, at /mcp)
+What this host can do:  bin/tracecar doctor
 END
