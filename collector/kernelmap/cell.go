@@ -160,7 +160,10 @@ func (c *cell) fits(n int) bool {
 }
 
 // read decodes the cell from b, which it fits.
-func (c *cell) read(b []byte) Part {
+func (c *cell) read(b []byte) Part { return c.readInto(b, nil) }
+
+// readInto is read, with texts that recur (names of processes, of files) kept once.
+func (c *cell) readInto(b []byte, texts interned) Part {
 	raw := b[c.off : c.off+c.size]
 	p := Part{Unsure: c.unsure, form: c.form, size: uint8(min(c.size, 255))}
 	switch c.kind {
@@ -177,7 +180,7 @@ func (c *cell) read(b []byte) Part {
 		p.Value = parser.Bool(number(raw, false) != 0)
 	case cellText:
 		text, _, _ := bytes.Cut(raw, []byte{0})
-		p.Value = parser.Text(string(text))
+		p.Value = texts.text(text)
 	case cellBuffer:
 		if len(raw) < c.header {
 			return Part{Opaque: true}
@@ -188,7 +191,7 @@ func (c *cell) read(b []byte) Part {
 		values := make([]parser.Value, len(c.elems))
 		p.elems = make([]Part, len(c.elems))
 		for i := range c.elems {
-			p.elems[i] = c.elems[i].read(b)
+			p.elems[i] = c.elems[i].readInto(b, texts)
 			values[i] = p.elems[i].Value
 			p.Opaque = p.Opaque || p.elems[i].Opaque
 			p.Unsure = p.Unsure || p.elems[i].Unsure
@@ -209,6 +212,23 @@ func top(b []byte) int {
 		return len(b) - 1
 	}
 	return 0
+}
+
+// interned holds texts by their bytes, at most maxInterned.
+type interned map[string]parser.Value
+
+const maxInterned = 4096
+
+func (in interned) text(b []byte) parser.Value {
+	if v, ok := in[string(b)]; ok {
+		return v
+	}
+	s := string(b)
+	v := parser.Text(s)
+	if in != nil && len(in) < maxInterned {
+		in[s] = v
+	}
+	return v
 }
 
 // number reads an integer of 1, 2, 4 or 8 bytes in the host's order.

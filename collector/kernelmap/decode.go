@@ -92,6 +92,7 @@ type mapDecoder struct {
 	keySize int
 	slab    []Part
 	checks  int // see layout
+	texts   interned
 }
 
 func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
@@ -104,7 +105,7 @@ func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
 	if d.btf && (r.Key == nil || r.Value == nil) {
 		return nil, errors.New("the kernel has no type information for it")
 	}
-	dec := &mapDecoder{raw: r, m: m, d: d, keySize: int(r.KeySize)}
+	dec := &mapDecoder{raw: r, m: m, d: d, texts: interned{}, keySize: int(r.KeySize)}
 	if dec.tailed() {
 		if dec.keySize -= 8; dec.keySize < 0 {
 			return nil, fmt.Errorf("a key of %d bytes holds no bucket", r.KeySize)
@@ -234,7 +235,7 @@ func (dec *mapDecoder) readKey(b []byte) []Part {
 	}
 	parts := dec.next(len(dec.keys))
 	for i := range dec.keys {
-		parts[i] = dec.keys[i].read(b)
+		parts[i] = dec.keys[i].readInto(b, dec.texts)
 	}
 	return parts
 }
