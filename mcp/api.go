@@ -73,7 +73,7 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	info := completeInfo(s.runner.Info(r.Context()))
+	info := completeInfo(s.ready.get(r.Context(), s.runner.Info))
 	status, word := http.StatusOK, "ready"
 	if !info.Available {
 		status, word = http.StatusServiceUnavailable, "not ready"

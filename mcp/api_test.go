@@ -98,17 +98,21 @@ func TestAPITools(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	stub := newStub()
-	base := listen(t, stubServer(t, stub))
+	s := stubServer(t, stub)
+	base := listen(t, s)
 	if status, m := getJSON(t, base+"/healthz"); status != 200 || m["status"] != "ok" {
 		t.Errorf("healthz %d %v", status, m)
 	}
 	if status, m := getJSON(t, base+"/readyz"); status != 200 || m["status"] != "ready" {
 		t.Errorf("readyz %d %v", status, m)
 	}
+	forget := func() { s.ready = readiness{} }
+	forget()
 	stub.info = &collector.Info{Available: true, Problems: []collector.HostProblem{{What: "not mounted", Fix: "mount it", Fatal: true}}}
 	if status, m := getJSON(t, base+"/readyz"); status != 503 || m["status"] != "not ready" {
 		t.Errorf("readyz with a problem: %d %v", status, m)
 	}
+	forget()
 	stub.info = &collector.Info{}
 	if status, _ := getJSON(t, base+"/readyz"); status != 503 {
 		t.Errorf("readyz without bpftrace: %d", status)

@@ -57,6 +57,11 @@ func (c completer) CompleteResourceArgument(_ context.Context, _ string, arg sdk
 
 // probes lists names; a failure gives none, for a completion is only a help.
 func (c completer) probes(ctx context.Context, pattern string) []string {
+	leave, err := c.server.lookups.enter(ctx)
+	if err != nil {
+		return nil
+	}
+	defer leave()
 	found, err := c.server.runner.Probes(ctx, pattern, false)
 	if err != nil {
 		c.server.log.Debug("no completion", "pattern", pattern, "err", err)

@@ -25,9 +25,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			writeError(w, r, http.StatusForbidden, why)
 			return
 		}
-		w = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w)}
+		w = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: s.writeTimeout}
 		if r.Body != nil && r.Body != http.NoBody {
-			body, status, err := readBody(w, r, s.cfg.MaxBody)
+			body, status, err := readBody(w, r, s.cfg.MaxBody, s.bodyTimeout)
 			if err != nil {
 				w.Header().Set("Connection", "close")
 				writeError(w, r, status, err.Error())
@@ -89,15 +89,17 @@ func loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// readBody reads r's whole body, at most limit bytes, within bodyTimeout; on
-// an error it returns the HTTP status that fits. Nothing is left unread: a
-// deadline still set when a long call begins would end that call.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int, error) {
+// readBody reads r's whole body, at most limit bytes, within timeout; on an
+// error it returns the HTTP status that fits. The deadline is lifted then: one
+// still set would end a long call.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.Duration) ([]byte, int, error) {
 	control := http.NewResponseController(w)
 	// Not every ResponseWriter has deadlines (a test's has none).
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = control.SetReadDeadline(time.Now().Add(timeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{})
+	} // else it stands: net/http reads on to the body's end after the answer
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -131,21 +133,34 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(append(b, '\n'))
 }
 
-// deadlineWriter gives each write writeTimeout, so that a client which stops
-// reading is let go. A deadline on the whole answer would end long streams.
+// writePiece is how much of an answer a client must take within the timeout.
+const writePiece = 64 << 10
+
+// deadlineWriter gives each piece of an answer its timeout, so that a client
+// which stops reading is let go. A deadline on the whole answer would end long
+// streams, and big answers on slow lines.
 type deadlineWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	timeout time.Duration
 }
 
 func (w *deadlineWriter) Write(b []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	return w.ResponseWriter.Write(b)
+	written := 0
+	for {
+		piece := b[written:min(written+writePiece, len(b))]
+		_ = w.control.SetWriteDeadline(time.Now().Add(w.timeout))
+		n, err := w.ResponseWriter.Write(piece)
+		written += n
+		if err != nil || written == len(b) {
+			return written, err
+		}
+	}
 }
 
 // Flush makes it an http.Flusher, which the SDK asks for.
 func (w *deadlineWriter) Flush() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.timeout))
 	_ = w.control.Flush()
 }
 

@@ -14,9 +14,7 @@ import (
 // Limits of the HTTP server that have no reason to be anyone's choice.
 const (
 	headerTimeout = 10 * time.Second
-	bodyTimeout   = 30 * time.Second // for the whole body to arrive
-	writeTimeout  = 30 * time.Second // for one write to be taken by the client
-	idleTimeout   = 2 * time.Minute  // between two requests of a connection
+	idleTimeout   = 2 * time.Minute // between two requests of a connection
 	maxHeader     = 64 << 10
 	drainTimeout  = 10 * time.Second // for answers on their way at shutdown
 	sseKeepAlive  = 15 * time.Second
@@ -36,7 +34,7 @@ func (s *Server) buildHTTP() {
 
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", s.streamable())
-	mux.Handle("/sse", s.sse.SSEHandler())
+	mux.Handle("/sse", s.bounded(s.sse.SSEHandler()))
 	mux.Handle("/message", s.sse.MessageHandler())
 	mux.HandleFunc("POST /api/mcp", s.serveAPI)
 	mux.HandleFunc("POST /api/mcp/request", s.serveAPI)

@@ -273,6 +273,9 @@ func TestHTTPSessionsAreBounded(t *testing.T) {
 	if got := messages(t, res); res.StatusCode != 503 || !strings.Contains(fmt.Sprint(got), "busy: 2 sessions") {
 		t.Errorf("%s %v", res.Status, got)
 	}
+	if status, m := getJSON(t, base+"/sse"); status != 503 || m["error"] != "busy: 2 sessions are open" {
+		t.Errorf("SSE: %d %v", status, m)
+	}
 	req := first.request(t.Context(), "")
 	req.Method = http.MethodDelete
 	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != 200 {

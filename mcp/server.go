@@ -69,13 +69,16 @@ type Server struct {
 	byName   map[string]tool
 	order    []string
 	sessions *sessions
+	lookups  *lookups
+	ready    readiness
 	stream   *sdkserver.StreamableHTTPServer
 	sse      *sdkserver.SSEServer
 	routes   http.Handler
 
 	// progressEvery is the least time between two progress notifications of
-	// one call; a field so that tests need not wait.
-	progressEvery time.Duration
+	// one call; bodyTimeout is for a whole body to arrive, writeTimeout for
+	// 64 KiB of an answer to be taken. Fields so that tests need not wait.
+	progressEvery, bodyTimeout, writeTimeout time.Duration
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -91,8 +94,11 @@ func newServer(cfg Config, r runner) *Server {
 		runner:        r,
 		log:           cfg.Logger,
 		sessions:      newSessions(cfg.MaxSessions),
+		lookups:       newLookups(),
 		byName:        map[string]tool{},
 		progressEvery: time.Second,
+		bodyTimeout:   30 * time.Second,
+		writeTimeout:  30 * time.Second,
 		closed:        make(chan struct{}),
 	}
 	s.sdk = sdkserver.NewMCPServer("tracecar", cfg.Version, s.sdkOptions()...)

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
@@ -29,6 +30,22 @@ func (s *Server) buildSSE() *sdkserver.SSEServer {
 			return withNotifier(ctx, sseNotifier{s, r.URL.Query().Get("sessionId")})
 		}),
 	)
+}
+
+// bounded answers 503 where one session more would be too many.
+func (s *Server) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.sessions.full() {
+			s.refuseSession(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) refuseSession(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "60")
+	writeError(w, r, http.StatusServiceUnavailable, fmt.Sprintf("busy: %d sessions are open", s.cfg.MaxSessions))
 }
 
 // corsOrigins is never empty: with no origin named the SDK would allow all.

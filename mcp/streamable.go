@@ -64,8 +64,7 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m.Method == "initialize" && s.sessions.full() {
-		w.Header().Set("Retry-After", "60")
-		writeError(w, r, http.StatusServiceUnavailable, fmt.Sprintf("busy: %d sessions are open", s.cfg.MaxSessions))
+		s.refuseSession(w, r)
 		return
 	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {

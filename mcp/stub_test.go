@@ -16,10 +16,13 @@ import (
 // cannot be made to do on demand. Its runs last until they are stopped, their
 // timeout is over, or finish is called.
 type stubRunner struct {
-	mu     sync.Mutex
-	runs   []*stubRun
-	info   *collector.Info
-	probes []collector.ProbeInfo
+	mu   sync.Mutex
+	runs []*stubRun
+	opts collector.Options
+	info *collector.Info
+	// validate holds Validate up until it can be read from.
+	validate chan struct{}
+	probes   []collector.ProbeInfo
 	// start decides what becomes of a started run; nil leaves it live.
 	start func(*stubRun)
 	// began gets each run as it starts, for tests to wait on.
@@ -29,14 +32,13 @@ type stubRunner struct {
 func newStub() *stubRunner {
 	return &stubRunner{
 		began: make(chan *stubRun, 100),
-		info:  &collector.Info{Available: true, Version: "0.0-stub", DefaultTimeout: 30, MaxTimeout: 3600},
+		opts: collector.Options{MaxRuns: 8, Queue: 16, QueueWait: 10 * time.Second, DefaultTimeout: 30 * time.Second,
+			MaxTimeout: time.Hour, KeepRuns: 64, KeepFor: 15 * time.Minute, MaxEvents: 10000, MaxRows: 10000},
+		info: &collector.Info{Available: true, Version: "0.0-stub", DefaultTimeout: 30, MaxTimeout: 3600},
 	}
 }
 
-func (s *stubRunner) Options() collector.Options {
-	return collector.Options{MaxRuns: 8, Queue: 16, QueueWait: 10 * time.Second, DefaultTimeout: 30 * time.Second,
-		MaxTimeout: time.Hour, KeepRuns: 64, KeepFor: 15 * time.Minute, MaxEvents: 10000, MaxRows: 10000}
-}
+func (s *stubRunner) Options() collector.Options { return s.opts }
 
 func (s *stubRunner) Begin(ctx context.Context, sc collector.Script) run {
 	r := s.Start(sc)
@@ -84,6 +86,9 @@ func (s *stubRunner) List() []run {
 func (s *stubRunner) Info(context.Context) *collector.Info { return s.info }
 
 func (s *stubRunner) Validate(_ context.Context, sc collector.Script) *collector.Validation {
+	if s.validate != nil {
+		<-s.validate
+	}
 	if sc.Source == "bad" {
 		return &collector.Validation{Diagnostics: []collector.Diagnostic{{Severity: "error", Message: "syntax error", Line: 1, Column: 1}}}
 	}
@@ -155,7 +160,7 @@ func ends(st collector.Status, d ...collector.Diagnostic) func(*stubRun) {
 	return func(r *stubRun) { r.finish(st, d...) }
 }
 
-func stubServer(t *testing.T, r *stubRunner, change ...func(*Config)) *Server {
+func stubServer(t testing.TB, r *stubRunner, change ...func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{Version: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, c := range change {

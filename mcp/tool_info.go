@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"time"
 
 	"tracecar/collector"
 )
@@ -16,7 +15,9 @@ func (s *Server) infoTool() tool {
 		readOnly:   true,
 		idempotent: true,
 		call: func(ctx context.Context, _ caller, _ arguments) *answer {
-			return answerWith(completeInfo(s.runner.Info(ctx)))
+			return s.lookup(ctx, func() *answer {
+				return answerWith(completeInfo(s.runner.Info(ctx)))
+			})
 		},
 	}
 }
@@ -45,7 +46,9 @@ func (s *Server) validateTool() tool {
 		params:     []param{s.scriptParam(), argsParam},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
 			// An invalid script is a good answer to this question, not an error.
-			return answerWith(completeValidation(s.runner.Validate(ctx, script(c, a, 30*time.Second))))
+			return s.lookup(ctx, func() *answer {
+				return answerWith(completeValidation(s.runner.Validate(ctx, script(c, a, 0))))
+			})
 		},
 	}
 }

@@ -47,11 +47,13 @@ func (s *Server) listProbesTool() tool {
 			{name: "details", kind: kindFlag, def: false,
 				describe: "Also return each attach point's arguments with their types (what args.NAME gives). Slow for wide patterns."},
 		},
-		call: s.listProbes,
+		call: func(ctx context.Context, _ caller, a arguments) *answer {
+			return s.lookup(ctx, func() *answer { return s.listProbes(ctx, a) })
+		},
 	}
 }
 
-func (s *Server) listProbes(ctx context.Context, _ caller, a arguments) *answer {
+func (s *Server) listProbes(ctx context.Context, a arguments) *answer {
 	pattern, limit := a.text("pattern"), int(a.integer("limit"))
 	if limit == 0 {
 		limit = probesPerPage
