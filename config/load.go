@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -63,23 +64,40 @@ func load(path string, env []string, flags map[string]any) (*Config, map[string]
 	errs = append(errs, more...)
 	standard, more := openTelemetry(env, cwd, src.at)
 	errs = append(errs, more...)
-	if err := errs.result(); err != nil {
-		return nil, files.seen, err
-	}
 
 	c, err := merge(append([]map[string]any{toMap(reflect.ValueOf(*Default())), standard, file}, explicit...))
 	if err != nil {
 		return nil, files.seen, Errors{{Position: Position{File: path}, Message: err.Error(), Err: err}}
 	}
 	c.src = src
+	rest := c.checkFiles(files)
 	if err := c.Validate(); err != nil {
-		errs, _ = errors.AsType[Errors](err)
+		invalid, _ := errors.AsType[Errors](err)
+		rest = append(invalid, rest...)
 	}
-	errs = append(errs, c.checkFiles(files)...)
+	errs = append(errs, independent(rest, errs)...)
 	if err := errs.result(); err != nil {
 		return nil, files.seen, err
 	}
 	return c, files.seen, nil
+}
+
+// independent leaves out what may be wrong only because something near it
+// could not be read: a key of the same section, or one further in.
+func independent(rest, unread Errors) Errors {
+	return slices.DeleteFunc(rest, func(e *Error) bool {
+		return slices.ContainsFunc(unread, func(u *Error) bool {
+			section := u.Key[:max(strings.LastIndexAny(u.Key, ".["), 0)]
+			return within(u.Key, e.Key) || section != "" && within(e.Key, section) || within(e.Key, u.Key) ||
+				e.Key == "listen" && within(u.Key, "auth")
+		})
+	})
+}
+
+// within tells whether a key is another one or lies in it.
+func within(key, section string) bool {
+	rest, ok := strings.CutPrefix(key, section)
+	return ok && (section == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 func readFile(src *source, files *fileReader) (map[string]any, Errors) {

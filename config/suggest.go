@@ -15,14 +15,20 @@ func suggest(t reflect.Type, path, key string) string {
 	if near := nearest(key, names); near != "" {
 		return "did you mean " + near + "?"
 	}
-	var elsewhere []string
+	// The shortest path that is not in a list, if it is the only one.
+	best, depth, others := "", 0, 0
 	eachKey(reflect.TypeFor[Config](), "", func(p string, f field) {
-		if f.name == plain(key) && p != join(path, f.name) {
-			elsewhere = append(elsewhere, p)
+		d := strings.Count(p, ".")
+		switch {
+		case f.name != plain(key), p == join(path, f.name), strings.ContainsAny(p, "[{"), best != "" && d > depth:
+		case best != "" && d == depth:
+			others++
+		default:
+			best, depth, others = p, d, 0
 		}
 	})
-	if len(elsewhere) == 1 {
-		return "did you mean " + elsewhere[0] + "?"
+	if best != "" && others == 0 {
+		return "did you mean " + best + "?"
 	}
 	if len(names) <= 12 {
 		return "known are " + strings.Join(names, ", ")

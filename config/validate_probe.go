@@ -52,9 +52,9 @@ func (k *check) probe(path string, p *Probe) {
 	}
 	k.timing(path, p)
 	if r := p.Restart; r.Min > r.Max && r.Max > 0 {
-		key := join(path, "restart.min")
+		key := path + ".restart.min"
 		if !k.given(key) {
-			key = join(path, "restart.max")
+			key = path + ".restart.max"
 		}
 		k.failf(key, "restart.min (%v) is longer than restart.max (%v)", r.Min, r.Max)
 	}
@@ -80,7 +80,7 @@ func (k *check) timing(path string, p *Probe) {
 		k.fail(path, "duration is missing: how long each window traces", "")
 	case !periodic && k.given(join(path, "duration")), !periodic && p.Duration != 0:
 		k.fail(join(path, "duration"), "a continuous probe has no windows", "every or schedule makes it periodic")
-	case every && !schedule && p.Duration > p.Every:
+	case p.Every > 0 && !schedule && p.Duration > p.Every:
 		k.failf(join(path, "duration"), "duration (%v) is longer than every (%v)", p.Duration, p.Every)
 	}
 	switch {
@@ -108,9 +108,14 @@ func (k *check) cron(key string, p *Probe) {
 	}
 	s, err := p.Cron()
 	if err != nil {
-		hint := `five fields: minute, hour, day of month, month, day of week; "*/5 * * * *" is every five minutes`
-		if len(strings.Fields(p.Schedule)) == 6 {
+		fields := strings.Fields(p.Schedule)
+		hint := ""
+		switch {
+		case len(fields) > 0 && strings.Contains(fields[0], "TZ="):
+		case len(fields) == 6:
 			hint = "five fields: there are no seconds"
+		case len(fields) != 5:
+			hint = `five fields: minute, hour, day of month, month, day of week; "*/5 * * * *" is every five minutes`
 		}
 		k.fail(key, fmt.Sprintf("%q is not a cron line: %v", p.Schedule, err), hint)
 	} else if s.Next(time.Now()).IsZero() {
