@@ -28,9 +28,11 @@ const (
 	pollSlow = 20 * time.Millisecond
 	// fastFor is how long after the start polling is fast.
 	fastFor = 3 * time.Second
-	// settleFor is how long watching goes on after Attached: 0.17 and 0.23
-	// announce their probes before they are done.
+	// settleFor is how long watching goes on after Attached and the last new
+	// map; all maps are made at once. 0.17 and 0.23 say attached_probes before
+	// they make them, so up to emptyFor the first one is waited for.
 	settleFor = time.Second
+	emptyFor  = 30 * time.Second
 	// strangerAfter is how long a map whose owner is not pid may still turn
 	// out to be pid's: an id is visible shortly before its descriptor is.
 	strangerAfter = 100 * time.Millisecond
@@ -80,8 +82,9 @@ func Hold(ctx context.Context, pid int) *Holder {
 	return h
 }
 
-// Attached says that bpftrace's probes are attached: no more maps will be
-// made, and watching ends soon after. It is idempotent.
+// Attached says that bpftrace announced its probes (attached_probes): its
+// maps are there or are made next, and watching ends soon after, which saves
+// a long run the polling. It is idempotent, and may be left out.
 func (h *Holder) Attached() { h.once.Do(func() { close(h.attached) }) }
 
 // Err returns why watching failed, or nil.
@@ -118,9 +121,9 @@ func (h *Holder) Close() error {
 
 func (h *Holder) watch(ctx context.Context) {
 	defer close(h.done)
-	started := time.Now()
+	fastUntil := time.Now().Add(fastFor)
 	attached := h.attached
-	var settled time.Time
+	var attachedAt time.Time
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for polls := 0; ; polls++ {
@@ -128,7 +131,8 @@ func (h *Holder) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-attached:
-			attached, settled = nil, time.Now().Add(settleFor)
+			attached, attachedAt = nil, time.Now()
+			fastUntil = attachedAt.Add(fastFor)
 		case <-timer.C:
 		}
 		if err := h.poll(); err != nil {
@@ -137,18 +141,26 @@ func (h *Holder) watch(ctx context.Context) {
 		if polls%16 == 0 && h.proc.gone() {
 			return
 		}
+		if attached == nil && h.settled(attachedAt) {
+			return
+		}
 		wait := pollFast
-		switch {
-		case !settled.IsZero():
-			if time.Now().After(settled) {
-				return
-			}
-			wait = pollSlow
-		case time.Since(started) > fastFor:
+		if time.Now().After(fastUntil) {
 			wait = pollSlow
 		}
 		timer.Reset(wait)
 	}
+}
+
+// settled tells whether all maps are held, as far as time can tell.
+func (h *Holder) settled(attachedAt time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.maps) == 0 {
+		return time.Since(attachedAt) > emptyFor
+	}
+	last := h.maps[len(h.maps)-1].since
+	return time.Since(attachedAt) > settleFor && time.Since(last) > settleFor && len(h.pending) == 0
 }
 
 // poll looks at the maps made since the last poll.
@@ -223,11 +235,19 @@ var errClosed = errors.New("kernelmap: holder is closed")
 // stats() or avg() value may be one event apart. Once bpftrace has ended the
 // answer is the final state. Dump may be called again, also after the end.
 func (h *Holder) Dump(ctx context.Context, maxEntries int) ([]Raw, error) {
-	_ = h.poll() // maps made since watching ended; its error is in Err
+	_ = h.poll() // maps made since the last look; its error is in Err
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, errClosed
+	}
+	select {
+	case <-h.done: // nobody looks at the pending ones again: let strangers' maps go
+		for _, m := range h.pending {
+			unix.Close(m.fd)
+		}
+		h.pending = nil
+	default:
 	}
 	if h.cpus == 0 {
 		n, err := ebpf.PossibleCPU()

@@ -1,11 +1,13 @@
 package kernelmap
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,7 +84,7 @@ func TestLiveDump(t *testing.T) {
 	for version, path := range bpftraces(t) {
 		t.Run(version, func(t *testing.T) {
 			stop := make(chan struct{})
-			_, wait := start(t, path, endless, stop)
+			other, wait := start(t, path, endless, stop)
 
 			cmd := exec.Command(path, "-f", "json", "-e", endless)
 			if err := cmd.Start(); err != nil {
@@ -114,10 +116,47 @@ func TestLiveDump(t *testing.T) {
 			if _, err := h.Dump(context.Background(), 0); err == nil {
 				t.Error("Dump of a closed Holder gives no error")
 			}
+			until(t, "a count of the other", func() bool { return count(t, other, version) > 0 }) // now it takes signals
 			close(stop)
 			if r := wait(); len(r.raws) != 3 {
 				t.Errorf("the other bpftrace: %d maps", len(r.raws))
 			}
+		})
+	}
+}
+
+// TestLiveAttachedComesEarly: 0.17 and 0.23 say attached_probes before they
+// make their maps; watching must not end then.
+func TestLiveAttachedComesEarly(t *testing.T) {
+	for version, path := range bpftraces(t) {
+		t.Run(version, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(path, "-f", "json", "-o", "/dev/fd/3", "-e", `tracepoint:syscalls:sys_enter_sync* { @ = count(); @x[1] = 1; } interval:ms:10 { @n = count(); }`)
+			cmd.ExtraFiles = []*os.File{w}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+			hang := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+			defer hang.Stop()
+			h := Hold(context.Background(), cmd.Process.Pid)
+			defer h.Close()
+			line, err := bufio.NewReader(r).ReadString('\n')
+			if err != nil || !strings.Contains(line, "attached_probes") {
+				t.Errorf("%q, %v", line, err)
+			}
+			h.Attached()
+			until(t, "three maps", func() bool { return len(h.Names()) == 3 })
+			<-h.done // watching ends though bpftrace lives
+			if raws, err := h.Dump(context.Background(), 0); err != nil || len(raws) != 3 {
+				t.Errorf("%d maps, %v", len(raws), err)
+			}
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			r.Close()
 		})
 	}
 }
