@@ -83,10 +83,10 @@ func (c *capture) compact(half int) {
 	}
 }
 
-// finish waits for the end of the pipe, or until grace is over: a process
+// finish waits for the end of the pipe, but not for long: a process that
 // bpftrace left behind may hold the other end.
-func (c *capture) finish(grace time.Duration) {
-	_ = c.f.SetReadDeadline(time.Now().Add(grace))
+func (c *capture) finish() {
+	_ = c.f.SetReadDeadline(time.Now().Add(heldOpen))
 	<-c.done
 }
 

@@ -113,7 +113,11 @@ func executable(path string) (fi os.FileInfo, reason string) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, noFile
 	case err != nil:
-		return nil, err.(*os.PathError).Err.Error()
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, err.Error()
 	case fi.IsDir():
 		return nil, "is a directory"
 	case !fi.Mode().IsRegular():

@@ -148,10 +148,9 @@ func unpackStrings(b []byte) (ss []string, err error) {
 
 // pack leaves out dir and env: they are not for a helper.
 func (r *request) pack() []byte {
-	n := func(i int) string { return strconv.Itoa(i) }
 	return packStrings(append([]string{
 		string(r.kind), r.path, r.version.String(), r.source, r.pattern, strconv.FormatBool(r.unsafe), r.tz,
-		n(r.limits.MaxMapKeys), n(r.limits.MaxStrlen), n(r.limits.MaxProbes), n(r.limits.RingBufferPages),
+		itoa(r.limits.MaxMapKeys), itoa(r.limits.MaxStrlen), itoa(r.limits.MaxProbes), itoa(r.limits.RingBufferPages),
 		strconv.FormatUint(r.limits.Memory, 10),
 	}, r.args...)...)
 }

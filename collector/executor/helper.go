@@ -118,6 +118,33 @@ func (b *Bpftrace) startSudo() (*helperChild, error) {
 	}, nil
 }
 
+// CheckSudo tells whether sudo lets this user start the root helper, by
+// starting it: nil, a SudoError, or what else went wrong. Root needs no sudo: nil.
+func CheckSudo(ctx context.Context, cfg Config) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	b := &Bpftrace{cfg: cfg}
+	c, err := b.startSudo()
+	if err != nil {
+		return err
+	}
+	unhang := context.AfterFunc(ctx, func() { _ = c.conn.c.SetReadDeadline(time.Unix(1, 0)) })
+	fr, err := c.conn.read()
+	unhang()
+	c.hangUp()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		text, _ := c.stderr.text()
+		return b.sudoError(text)
+	case fr.op != opHello || string(fr.payload) != helloText:
+		return fmt.Errorf("root helper: %q", clip(string(fr.payload), 100))
+	}
+	return nil
+}
+
 var errNoHello = errors.New("the root helper did not answer")
 
 func (c *helperChild) handshake(r *request) (ends pipes, err error) {
@@ -249,8 +276,8 @@ func (c *helperChild) hangUp() {
 			_ = c.sudo.signal(syscall.SIGTERM)
 		}
 	}
-	c.stdout.finish(heldOpen)
-	c.stderr.finish(heldOpen)
+	c.stdout.finish()
+	c.stderr.finish()
 }
 
 func unpackStatus(b []byte) exitStatus {

@@ -20,7 +20,7 @@ func (b *Bpftrace) AddHints(ctx context.Context, diags []Diagnostic) {
 			}
 			return points
 		},
-		host: func() *Host { return DescribeHost() },
+		host: DescribeHost,
 	}
 	for i := range diags {
 		if d := &diags[i]; d.Hint == "" && !d.Noise {
@@ -71,10 +71,10 @@ func (h *hinter) hint(d *Diagnostic) string {
 		return h.probe("uprobe", m[1]+":"+m[2])
 	}
 	if m := noFunction.FindStringSubmatch(msg); m != nil {
-		return didYouMean(nearest(m[1], functions, 2), "%s()")
+		return didYouMean(nearest(m[1], functions), "%s()")
 	}
 	if m := noProbeType.FindStringSubmatch(msg); m != nil {
-		return didYouMean(nearest(m[1], probeTypes, 2), "%s")
+		return didYouMean(nearest(m[1], probeTypes), "%s")
 	}
 	if m := noField.FindStringSubmatch(msg); m != nil {
 		return h.field(m)
@@ -164,12 +164,12 @@ func nearestProbe(full string, names []string) []string {
 			events = append(events, e)
 		}
 	}
-	near := nearest(event, events, 2)
+	near := nearest(event, events)
 	for i := range near {
 		near[i] = prefix + near[i]
 	}
 	if len(near) == 0 {
-		near = nearest(full, names, 2)
+		near = nearest(full, names)
 	}
 	return near
 }
@@ -190,7 +190,7 @@ func (h *hinter) field(m []string) string {
 			args = append(args, a.Name)
 		}
 	}
-	if near := nearest(m[4], args, 2); len(near) > 0 {
+	if near := nearest(m[4], args); len(near) > 0 {
 		return didYouMean(near, "args.%s")
 	}
 	if len(args) == 0 {

@@ -65,7 +65,7 @@ func TestNearest(t *testing.T) {
 	for want, near := range map[string][]string{
 		"opnat": {"openat"}, "openta": {"openat"}, "prinft": {"printf"}, "OPENAT": {"openat"}, "clos": {"close"}, "xyzzy": nil, "": nil, "openat": {"openat2"},
 	} {
-		if got := nearest(want, names, 2); !slices.Equal(got, near) {
+		if got := nearest(want, names); !slices.Equal(got, near) {
 			t.Errorf("%s: %q", want, got)
 		}
 	}

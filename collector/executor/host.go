@@ -140,7 +140,7 @@ func tracefsMounted() bool {
 
 func isTracefs(dir string) bool {
 	var st unix.Statfs_t
-	return unix.Statfs(dir, &st) == nil && int64(st.Type) == unix.TRACEFS_MAGIC
+	return unix.Statfs(dir, &st) == nil && st.Type == unix.TRACEFS_MAGIC
 }
 
 // MountTracefs mounts tracefs on /sys/kernel/tracing where it is not mounted.

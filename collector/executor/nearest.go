@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// nearest returns up to n of the names that are close enough to want to be a
+// nearest returns up to two of the names that are close enough to want to be a
 // likely slip of the pen, the closest first.
-func nearest(want string, names []string, n int) []string {
+func nearest(want string, names []string) []string {
 	type scored struct {
 		name string
 		d    int
@@ -28,7 +28,7 @@ func nearest(want string, names []string, n int) []string {
 	rank := func(s scored) int { return 100*s.d + abs(len(s.name)-len(want)) }
 	slices.SortStableFunc(close, func(a, b scored) int { return rank(a) - rank(b) })
 	var out []string
-	for _, s := range close[:min(n, len(close))] {
+	for _, s := range close[:min(2, len(close))] {
 		if rank(s) > rank(close[0]) {
 			break
 		}

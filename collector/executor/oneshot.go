@@ -38,6 +38,9 @@ func (b *Bpftrace) launch(ctx context.Context, r *request) (child, pipes, error)
 	if b.cfg.Sudo && os.Geteuid() != 0 && r.kind != kindVersion {
 		return b.launchHelper(ctx, r)
 	}
+	if why := outlivesParent(b.path); why != "" && r.kind == kindRun {
+		return nil, pipes{}, &InputError{why + ": it would outlive this process; use sudo, or give this process ambient capabilities"}
+	}
 	return asChild(spawn(cmd))
 }
 
@@ -72,8 +75,8 @@ func (b *Bpftrace) ask(ctx context.Context, r *request, limit time.Duration) (*a
 			err = ctx.Err()
 		}
 	}
-	stdout.finish(heldOpen)
-	stderr.finish(heldOpen)
+	stdout.finish()
+	stderr.finish()
 	if err != nil {
 		return nil, err
 	}

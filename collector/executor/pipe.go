@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -128,7 +129,10 @@ func (o *Output) read(p []byte, draining bool) (int, error) {
 		if o.short {
 			o.short = false
 			if left := o.pause - time.Since(o.last); left > 0 && !o.exited.Load() {
-				o.poll(false, left)
+				if _, _, err := o.poll(false, left); err != nil {
+					o.end()
+					return 0, err
+				}
 				continue
 			}
 		}
@@ -150,7 +154,7 @@ func (o *Output) read(p []byte, draining bool) (int, error) {
 		}
 		n, err := unix.Read(o.fd, p)
 		switch {
-		case err == unix.EINTR || err == unix.EAGAIN:
+		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN):
 			continue
 		case err != nil:
 			o.end()
@@ -179,10 +183,11 @@ func (o *Output) poll(output bool, timeout time.Duration) (readable, woken bool,
 		t := unix.NsecToTimespec(timeout.Nanoseconds())
 		ts = &t
 	}
-	if _, err := unix.Ppoll(fds, ts, nil); err != nil && err != unix.EINTR {
-		return false, false, os.NewSyscallError("poll", err)
-	} else if err != nil {
+	_, err = unix.Ppoll(fds, ts, nil)
+	if errors.Is(err, unix.EINTR) {
 		return false, true, nil
+	} else if err != nil {
+		return false, false, os.NewSyscallError("poll", err)
 	}
 	if fds[0].Revents != 0 {
 		woken = true

@@ -93,8 +93,8 @@ func (p *Process) supervise() {
 	defer close(p.done)
 	<-p.child.exited()
 	p.out.processEnded()
-	p.stdout.finish(heldOpen)
-	p.stderr.finish(heldOpen)
+	p.stdout.finish()
+	p.stderr.finish()
 	p.stopOnce.Do(func() { close(p.stopDone) })
 	<-p.stopDone
 	st := p.child.status()
@@ -210,7 +210,7 @@ func (p *Process) Kill() {
 	_ = p.child.signal(syscall.SIGKILL)
 }
 
-// ErrNoSnapshot: bpftrace does not handle SIGUSR1, or not yet; it would die of it.
+// ErrNoSnapshot says that bpftrace does not handle SIGUSR1, or not yet; it would die of it.
 var ErrNoSnapshot = errors.New("bpftrace does not handle SIGUSR1 (yet)")
 
 // Snapshot makes bpftrace print its maps and run on (SIGUSR1): up to 0.21 by

@@ -149,6 +149,7 @@ func client(mode string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("sudo:", CheckSudo(ctx, cfg))
 	if mode == "tour" {
 		return tour(ctx, bt)
 	}

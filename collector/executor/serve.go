@@ -61,8 +61,7 @@ func ServeHelper(conn *os.File, o HelperOptions) error {
 	case <-stop:
 		h.end()
 		_ = h.conn.c.Close()
-		<-served
-		err = errors.New("stopped by a signal")
+		err = errors.Join(errors.New("stopped by a signal"), <-served)
 	case err = <-served:
 		h.end()
 	}
@@ -89,7 +88,7 @@ func (h *helper) serve() error {
 		fr, err := h.conn.read()
 		h.conn.dropFDs()
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // the caller hung up: that is how it ends
 		}
 		switch fr.op {
 		case opStart:

@@ -110,7 +110,7 @@ func TestSudoTour(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v", err)
 		}
-		contains(t, string(out), "btf true\n", "valid false", "cuont", "did you mean count()", "{prev_comm char[16]}",
+		contains(t, string(out), "sudo: <nil>\n", "btf true\n", "valid false", "cuont", "did you mean count()", "{prev_comm char[16]}",
 			"unsafe: root helper: --unsafe is not allowed here\n", `uid 0\n`, `"@n"`,
 			"exit exit status 0 stopped true rss true err <nil> <nil>\n",
 			"echo true <nil>\n", "fail: as asked\n", `nosuch: no handler for "nosuch"`)
@@ -148,13 +148,32 @@ func TestHelperKillsAStubbornBpftrace(t *testing.T) {
 	waitFor(t, "bpftrace to be killed", func() bool { return !alive(pid) })
 }
 
+// TestCapableProgram: the kernel forgets PDEATHSIG for such a bpftrace.
+func TestCapableProgram(t *testing.T) {
+	h := setUpSudo(t, false)
+	script := "#!/bin/sh\necho bpftrace v0.27.1\n"
+	if err := os.WriteFile(h.dir+"/setuid", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(h.dir+"/setuid", 0o4755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	h.helper = ""
+	out, err := h.client("hold", h.dir+"/setuid", silent).CombinedOutput()
+	if err == nil {
+		t.Error("it was started")
+	}
+	contains(t, string(out), "set-user-id", "it would outlive this process")
+}
+
 func TestSudoWithoutTheRight(t *testing.T) {
 	h := setUpSudo(t, false)
 	out, err := h.client("hold", anyBpftrace(t), "BEGIN { exit(); }").CombinedOutput()
 	if err == nil {
 		t.Error("it ran")
 	}
-	contains(t, string(out), "password is required", testUser+" ALL=(root) NOPASSWD: "+h.helper)
+	contains(t, string(out), "sudo: sudo: a password is required; give the right with visudo: ",
+		"client: sudo: a password is required", testUser+" ALL=(root) NOPASSWD: "+h.helper)
 }
 
 func TestSudoRefusesABpftraceOthersCanReplace(t *testing.T) {

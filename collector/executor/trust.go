@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // untrusted tells why somebody other than root could choose what runs when
@@ -64,6 +66,22 @@ func ownedByRoot(path string) string {
 			return ""
 		}
 	}
+}
+
+// outlivesParent tells why the kernel would not kill a child that runs path
+// when this process dies: it forgets PR_SET_PDEATHSIG where a program gains
+// rights by being started. Root has none to gain.
+func outlivesParent(path string) string {
+	if os.Geteuid() == 0 {
+		return ""
+	}
+	if n, err := unix.Getxattr(path, "security.capability", nil); err == nil && n > 0 {
+		return path + " has file capabilities"
+	}
+	if fi, err := os.Stat(path); err == nil && fi.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+		return path + " is set-user-id or set-group-id"
+	}
+	return ""
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
