@@ -37,7 +37,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("unknown method %q; there are %s", cut(req.Method, 100), strings.Join(s.order, ", ")))
 		return
 	}
-	a := t.dispatch(r.Context(), caller{trigger: "http"}, req.Params)
+	ctx, stop := s.untilDisconnect(r.Context())
+	defer stop()
+	a := t.dispatch(ctx, caller{trigger: "http"}, req.Params)
 	if a.failed {
 		answer := map[string]any{"success": false, "error": a.message}
 		if len(a.json) > 0 {
@@ -68,7 +70,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	select {
-	case <-s.closed:
+	case <-s.life.Done():
 		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "closing"})
 		return
 	default:

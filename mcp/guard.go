@@ -62,7 +62,9 @@ func (s *Server) refuseOrigin(r *http.Request) string {
 	if slices.Contains(s.cfg.AllowedOrigins, origin) || slices.Contains(s.cfg.AllowedOrigins, "*") {
 		return ""
 	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+	// A page of this very host; by a name only where the name is known to be
+	// this host's, for any name can be made to resolve to it.
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && (named || address(host)) {
 		return ""
 	}
 	return fmt.Sprintf("the Origin %q is not allowed", cut(origin, 100))
@@ -79,6 +81,12 @@ func hostOf(hostport string) string {
 		host = hostport
 	}
 	return strings.ToLower(strings.Trim(host, "[]"))
+}
+
+// address tells whether host is an address or localhost, not a name.
+func address(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "localhost"
 }
 
 func loopback(host string) bool {

@@ -31,6 +31,7 @@ func TestGuardHostAndOrigin(t *testing.T) {
 		{"", "null", "", 403},
 		{"", "http://localhost:1", "", 403},
 		{"localhost" + port, "http://localhost" + port, "", 200},
+		{"tracecar.example", "https://tracecar.example", "", 200},
 		{"", "https://ui.example", "", 200},
 		{"", "", "cross-site", 403},
 		{"", "", "same-origin", 200},
@@ -125,5 +126,30 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	}
 	if !strings.HasPrefix(string(answer), "HTTP/1.1 408") {
 		t.Errorf("answer %q", answer)
+	}
+}
+
+// On another address than loopback any Host may be right, but a page must not
+// reach the server by a name that nobody has said is this host's.
+func TestGuardOnOtherAddresses(t *testing.T) {
+	s := stubServer(t, newStub())
+	for _, tt := range []struct {
+		host, origin string
+		refused      bool
+	}{
+		{"tracecar.lan:8421", "", false},
+		{"192.0.2.7:8421", "", false},
+		{"192.0.2.7:8421", "http://192.0.2.7:8421", false},
+		{"evil.example:8421", "http://evil.example:8421", true},
+		{"192.0.2.7:8421", "http://evil.example", true},
+	} {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://192.0.2.7:8421/mcp", nil)
+		r.Host = tt.host
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		if why := s.refuseOrigin(r); (why != "") != tt.refused {
+			t.Errorf("host %q, origin %q: %q", tt.host, tt.origin, why)
+		}
 	}
 }

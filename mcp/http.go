@@ -16,6 +16,7 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute // between two requests of a connection
 	maxHeader     = 64 << 10
+	maxConns      = 256              // more wait to be accepted
 	drainTimeout  = 10 * time.Second // for answers on their way at shutdown
 	sseKeepAlive  = 15 * time.Second
 )
@@ -71,12 +72,12 @@ func (s *Server) HTTPServer() *http.Server {
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := s.HTTPServer()
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() { failed <- srv.Serve(newBoundedListener(ln, maxConns)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
-	case <-s.closed:
+	case <-s.life.Done():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

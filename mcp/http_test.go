@@ -352,8 +352,9 @@ func TestHTTPTaskAugmentedCallRunsToItsEnd(t *testing.T) {
 func TestServeStopsForegroundRunsAtTheEnd(t *testing.T) {
 	stub := newStub()
 	s := stubServer(t, stub)
-	c := rawConnect(t, listen(t, s))
-	done := make(chan []map[string]any, 1)
+	base := listen(t, s)
+	c := rawConnect(t, base)
+	done := make(chan []map[string]any, 2)
 	go func() {
 		res, err := http.DefaultClient.Do(c.request(t.Context(), call("1", "execute_bpftrace_script", `{"script":"x"}`, "")))
 		if err != nil {
@@ -362,13 +363,24 @@ func TestServeStopsForegroundRunsAtTheEnd(t *testing.T) {
 		}
 		done <- messages(t, res)
 	}()
-	r := within(t, stub.began, "run")
+	go func() {
+		res, err := http.Post(base+"/api/mcp", "application/json", strings.NewReader(`{"method":"execute_bpftrace_script","params":{"script":"x"}}`))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		done <- messages(t, res)
+	}()
+	first, second := within(t, stub.began, "run"), within(t, stub.began, "run of the JSON API")
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	within(t, r.stopped, "stop of the run")
-	// The client still gets what was measured.
-	if got := within(t, done, "answer"); got[0]["result"] == nil {
-		t.Errorf("got %v", got)
+	within(t, first.stopped, "stop of the run")
+	within(t, second.stopped, "stop of the run")
+	// The clients still get what was measured.
+	for range 2 {
+		if got := fmt.Sprint(within(t, done, "answer")); !strings.Contains(got, "cancelled") {
+			t.Errorf("got %s", got)
+		}
 	}
 }

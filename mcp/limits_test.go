@@ -163,3 +163,41 @@ func TestLookupsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestConnectionsAreBounded(t *testing.T) {
+	under, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := newBoundedListener(under, 2)
+	conns := make(chan net.Conn, 10)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				ended <- err
+				return
+			}
+			conns <- conn
+		}
+	}()
+	for range 3 {
+		dial(t, under.Addr().String())
+	}
+	first, second := within(t, conns, "connection"), within(t, conns, "connection")
+	select {
+	case <-conns:
+		t.Error("a third connection was accepted")
+	case <-time.After(50 * time.Millisecond):
+	}
+	first.Close()
+	first.Close() // gives one place back, not two
+	third := within(t, conns, "connection in the free place")
+	ln.Close() // also while it waits for a place
+	if err := within(t, ended, "end of Accept"); err == nil {
+		t.Error("Accept ended without an error")
+	}
+	second.Close()
+	third.Close()
+}

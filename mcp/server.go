@@ -80,8 +80,10 @@ type Server struct {
 	// 64 KiB of an answer to be taken. Fields so that tests need not wait.
 	progressEvery, bodyTimeout, writeTimeout time.Duration
 
+	// life ends with Close, and with it every call in work.
+	life      context.Context
+	end       context.CancelFunc
 	closeOnce sync.Once
-	closed    chan struct{}
 }
 
 // New returns a Server; nothing listens yet.
@@ -99,8 +101,8 @@ func newServer(cfg Config, r runner) *Server {
 		progressEvery: time.Second,
 		bodyTimeout:   30 * time.Second,
 		writeTimeout:  30 * time.Second,
-		closed:        make(chan struct{}),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.sdk = sdkserver.NewMCPServer("tracecar", cfg.Version, s.sdkOptions()...)
 	for _, t := range s.tools() {
 		s.byName[t.name] = t
@@ -113,13 +115,13 @@ func newServer(cfg Config, r runner) *Server {
 	return s
 }
 
-// Close ends all sessions and with them their foreground runs, and makes
-// Serve and open streams return. Background runs belong to the Runner and go
+// Close ends all sessions and calls, and with them the foreground runs, and
+// makes Serve, ServeStdio and open streams return. Background runs belong to the Runner and go
 // on. It is idempotent.
 func (s *Server) Close(ctx context.Context) error {
 	var err error
 	s.closeOnce.Do(func() {
-		close(s.closed)
+		s.end()
 		s.sessions.closeAll()
 		s.sse.CloseSessions()
 		err = s.stream.Shutdown(ctx)

@@ -103,19 +103,17 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// untilDisconnect returns ctx, ended also when the session that the call came
-// through ends. Legacy SSE needs it: there the SDK detaches a call from its
-// client. Background calls and stdio have their end in ctx already.
+// untilDisconnect returns ctx, ended also with the Server and with the session
+// that the call came through. Legacy SSE needs the latter: there the SDK
+// detaches a call from its client.
 func (s *Server) untilDisconnect(ctx context.Context) (context.Context, func()) {
-	client := sdkserver.ClientSessionFromContext(ctx)
-	if client == nil {
-		return ctx, func() {}
-	}
-	one := s.sessions.get(client.SessionID())
-	if one == nil {
-		return ctx, func() {}
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(one.ctx, cancel)
-	return ctx, func() { unhook(); cancel() }
+	unhook := context.AfterFunc(s.life, cancel)
+	leave := func() bool { return true }
+	if client := sdkserver.ClientSessionFromContext(ctx); client != nil {
+		if one := s.sessions.get(client.SessionID()); one != nil {
+			leave = context.AfterFunc(one.ctx, cancel)
+		}
+	}
+	return ctx, func() { unhook(); leave(); cancel() }
 }

@@ -49,7 +49,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	case err = <-ended:
 	case <-ctx.Done():
 		err = ctx.Err()
-	case <-s.closed:
+	case <-s.life.Done():
 	}
 	cancel()
 	c.stop()

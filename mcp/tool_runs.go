@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	maxWait = 60 * time.Second
+	// maxWait stays below the minute after which many clients give a call up.
+	maxWait = 50 * time.Second
 	// attachWait is how long start_run waits to learn whether the script
 	// compiles and attaches, so that its errors come back at once.
 	attachWait = 5 * time.Second
