@@ -183,3 +183,25 @@ func elemType(text string) string {
 	}
 	return ""
 }
+
+// ctypeOf is the text of an expression's C type, "" where it is not known.
+func (in *inference) ctypeOf(n *node, b *body) string {
+	switch n.op {
+	case opCast:
+		return n.ctype
+	case opVar:
+		if v := in.vars[varKey{b, n.name}]; v != nil {
+			return v.ctype
+		}
+	case opUnary:
+		if n.name == "*" {
+			return elemType(in.ctypeOf(n.kids[0], b))
+		}
+	case opIndex:
+		return elemType(in.ctypeOf(n.kids[0], b))
+	case opField:
+		t := strings.TrimSpace(strings.TrimSuffix(in.ctypeOf(n.kids[0], b), "*"))
+		return in.p.structs[t][n.name]
+	}
+	return ""
+}

@@ -1,7 +1,5 @@
 package script
 
-import "strings"
-
 // inference finds the types of variables and maps. It goes over all that is
 // assigned, several times, until nothing changes: types only get wider, so
 // that ends soon.
@@ -11,7 +9,9 @@ type inference struct {
 	order []*mapInfo
 	// params are the maps that macros take, by macro body and name.
 	params map[varKey]*mapInfo
-	vars   map[varKey]*varInfo
+	// followed tells which map was last followed into a macro.
+	followed map[mapPass]*mapInfo
+	vars     map[varKey]*varInfo
 	// varOrder keeps the passes in one order, and their result the same.
 	varOrder []varKey
 	pass     int
@@ -78,7 +78,7 @@ type mapFill struct {
 
 func newInference(p *parser) *inference {
 	return &inference{p: p, infos: map[string]*mapInfo{}, vars: map[varKey]*varInfo{},
-		params: map[varKey]*mapInfo{}}
+		params: map[varKey]*mapInfo{}, followed: map[mapPass]*mapInfo{}}
 }
 
 func (in *inference) info(name string, offset int) *mapInfo {
@@ -296,93 +296,4 @@ func (in *inference) typeOf(n *node, b *body) Type {
 		return *t
 	}
 	return Type{}
-}
-
-// maxTypeSize bounds the elements of a tuple and of the tuples in it: a loop
-// may make a variable of a tuple of itself.
-const maxTypeSize = 200
-
-// size counts the elements of a type.
-func size(t Type) int {
-	n := 1
-	for _, e := range t.Elems {
-		n += size(e)
-	}
-	return n
-}
-
-func same(a, b Type) bool {
-	if a.Kind != b.Kind || a.Bits != b.Bits || a.Signed != b.Signed || a.Size != b.Size ||
-		a.StackMode != b.StackMode || len(a.Elems) != len(b.Elems) {
-		return false
-	}
-	for i := range a.Elems {
-		if !same(a.Elems[i], b.Elems[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// join is the narrowest type that holds both.
-func join(a, b Type) Type {
-	if same(a, b) {
-		return a
-	}
-	switch {
-	case a.Kind == TypeInt && b.Kind == TypeBool:
-		return a
-	case a.Kind == TypeBool && b.Kind == TypeInt:
-		return b
-	case a.Kind != b.Kind:
-		return Type{}
-	}
-	switch a.Kind {
-	case TypeInt:
-		return Type{Kind: TypeInt, Bits: wider(a.Bits, b.Bits), Signed: a.Signed || b.Signed}
-	case TypeString, TypeBuffer:
-		return Type{Kind: a.Kind, Size: wider(a.Size, b.Size)}
-	case TypeTuple:
-		if len(a.Elems) != len(b.Elems) {
-			return Type{Kind: TypeTuple}
-		}
-		t := Type{Kind: TypeTuple}
-		for i := range a.Elems {
-			t.Elems = append(t.Elems, join(a.Elems[i], b.Elems[i]))
-		}
-		return t
-	case TypeKernelStack, TypeUserStack:
-		return Type{Kind: a.Kind} // of two modes
-	}
-	return Type{Kind: a.Kind, Bits: wider(a.Bits, b.Bits)}
-}
-
-// wider is the larger of two sizes, 0 (not known) where one is not known.
-func wider(a, b int) int {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	return max(a, b)
-}
-
-// ctypeOf is the text of an expression's C type, "" where it is not known.
-func (in *inference) ctypeOf(n *node, b *body) string {
-	switch n.op {
-	case opCast:
-		return n.ctype
-	case opVar:
-		if v := in.vars[varKey{b, n.name}]; v != nil {
-			return v.ctype
-		}
-	case opUnary:
-		if n.name == "*" {
-			return elemType(in.ctypeOf(n.kids[0], b))
-		}
-	case opIndex:
-		return elemType(in.ctypeOf(n.kids[0], b))
-	case opField:
-		t := strings.TrimSpace(strings.TrimSuffix(in.ctypeOf(n.kids[0], b), "*"))
-		return in.p.structs[t][n.name]
-	}
-	return ""
 }

@@ -72,6 +72,10 @@ func (in *inference) mention(n *node, b *body) *mapInfo {
 // follow adds to m what macros do to it when it is handed to them.
 func (in *inference) follow(m *mapInfo, passed []mapPass, seen map[*mapInfo]bool) {
 	for _, pass := range passed {
+		if in.followed[pass] == m {
+			continue
+		}
+		in.followed[pass] = m
 		for _, i := range in.p.macros[pass.macro] {
 			b := &in.p.bodies[i]
 			if len(b.order) != pass.of {

@@ -17,15 +17,20 @@ const (
 // Parse reads a script. It never fails: what it could not make sense of is
 // listed in Unclear, and what hangs on that is marked in the maps. Time and
 // memory are linear in the length of the source.
-func Parse(source string) *Script {
+func Parse(source string) *Script { return ParseWith(source, nil) }
+
+// ParseWith is Parse with what the kernel tells about the fields of args;
+// fields may be nil.
+func ParseWith(source string, fields Fields) *Script {
 	p := &parser{
-		s:        &Script{Source: source},
-		lines:    newLines(source),
-		defines:  map[string][]token{},
-		macros:   map[string][]int{},
-		reported: map[int]bool{},
-		structs:  map[string]map[string]string{},
-		enums:    map[string]bool{},
+		argFields: fields,
+		s:         &Script{Source: source},
+		lines:     newLines(source),
+		defines:   map[string][]token{},
+		macros:    map[string][]int{},
+		reported:  map[int]bool{},
+		structs:   map[string]map[string]string{},
+		enums:     map[string]bool{},
 	}
 	p.lex = lexer{src: source, report: p.unclear}
 	p.program()
@@ -35,9 +40,10 @@ func Parse(source string) *Script {
 
 // parser builds the syntax tree of a script.
 type parser struct {
-	s     *Script
-	lines lines
-	lex   lexer
+	s         *Script
+	argFields Fields
+	lines     lines
+	lex       lexer
 	// ahead are tokens read and not yet taken; those of an expanded #define
 	// stand here too.
 	ahead []token
