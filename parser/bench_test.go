@@ -44,8 +44,8 @@ func benchInputs() []struct{ name, in string } {
 	return []struct{ name, in string }{
 		{"printf133", strings.Repeat(printf133, 1<<20/len(printf133))},
 		{"printf43", strings.Repeat(printf43, 1<<20/len(printf43))},
-		{"map100k", strings.Repeat(m.String(), 4)},
-		{"hist", strings.Repeat(h.String(), 4)},
+		{"map100k", strings.Repeat(m.String(), 16)},
+		{"hist", strings.Repeat(h.String(), 16)},
 		{"stack", strings.Repeat(`{"type": "map", "data": {"@s": {"\n__schedule+1560\nschedule+35\ndo_nanosleep+94\nhrtimer_nanosleep+116\n": 12, "\n__schedule+1560\nschedule+35\nfutex_do_wait+70\n": 3}}}`+"\n", 5000)},
 	}
 }

@@ -79,10 +79,10 @@ func (r *Reader) hugeMap(t Type, rec *Record) (used int) {
 		if step == rowLast || whole || !s.short {
 			break
 		}
-		for want := 2 * size; r.end-r.start < want && r.more(used); {
-			// a row that does not fit is not tried again for every few bytes
+		// A row that does not fit is not tried again for every few bytes.
+		for ok := r.more(used); ok && r.end-r.start < 2*size; {
+			ok = r.more(used)
 		}
-		r.more(used)
 	}
 	rec.Map.Rows = r.rows.take()
 	rec.Map.Cut = step != rowLast
