@@ -52,11 +52,12 @@ present() {
   return 1
 }
 
-# The Debian mirror as apt knows it, without its security and updates suites.
+# The Debian mirror as apt knows it, without its security and updates suites. Before the first
+# apt-get update apt does not know whose a source is: then the first one is taken.
 mirror() {
   # shellcheck disable=SC2016 # apt's variables, not the shell's
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' |
-    awk '$3 == "main" && $4 == "Debian" && $2 !~ /-/ { print $1; exit }'
+    awk '$3 == "main" && $2 !~ /-/ && ($4 == "Debian" || $4 == "") { print $1; exit }'
 }
 
 # Where a version is usually found. A rolling suite moves on: then another one may have it.
