@@ -22,5 +22,7 @@
 // outlives this process, however this process dies: a direct child carries
 // PR_SET_PDEATHSIG; behind sudo a root helper (ServeHelper) holds a lifeline.
 //
+// DescribeHost says what this machine lacks, CheckSudo whether sudo would do.
+//
 // It is the only package that starts processes. Linux only.
 package executor

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -132,7 +133,8 @@ func (p *Process) SetAttachPoints(n int) { p.attachPoints.Store(int64(n)) }
 // bpftrace ended (the root helper was killed); the Exit is never nil.
 func (p *Process) Wait() (*Exit, error) {
 	<-p.done
-	exit := *p.exit
+	exit := *p.exit // each caller may add hints to its own
+	exit.Diagnostics = slices.Clone(exit.Diagnostics)
 	exit.OutputHeld = p.out.held.Load()
 	return &exit, p.lost
 }
@@ -206,8 +208,12 @@ func (p *Process) signal(s syscall.Signal) error {
 // Kill ends bpftrace with SIGKILL, without END and maps: for a process past a
 // limit, whose output nobody wants. Stop is the way to end a script.
 func (p *Process) Kill() {
-	p.killed.Store(true)
-	_ = p.child.signal(syscall.SIGKILL)
+	select {
+	case <-p.child.exited():
+	default:
+		p.killed.Store(true)
+		_ = p.child.signal(syscall.SIGKILL)
+	}
 }
 
 // ErrNoSnapshot says that bpftrace does not handle SIGUSR1, or not yet; it would die of it.

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -74,9 +75,10 @@ type helper struct {
 	o    HelperOptions
 	asks sync.WaitGroup
 
-	mu    sync.Mutex
-	child *directChild
-	ended bool // start nothing any more
+	asking atomic.Int32
+	mu     sync.Mutex
+	child  *directChild
+	ended  bool // start nothing any more
 }
 
 // serve reads frames until the caller hangs up.
@@ -98,7 +100,15 @@ func (h *helper) serve() error {
 		case opSignal:
 			h.signal(fr.payload)
 		case opAsk:
-			h.asks.Go(func() { h.ask(fr) })
+			if h.asking.Add(1) > maxAsking {
+				h.asking.Add(-1)
+				_ = h.conn.write(opFailed, fr.id, []byte("too many questions at once"))
+				continue
+			}
+			h.asks.Go(func() {
+				defer h.asking.Add(-1)
+				h.ask(fr)
+			})
 		default:
 			return fmt.Errorf("frame of unknown kind %q", fr.op)
 		}
@@ -144,6 +154,9 @@ func (h *helper) start(payload []byte) error {
 	})
 	return nil
 }
+
+// maxAsking bounds the questions a helper answers at once.
+const maxAsking = 32
 
 // signals a caller may have sent to bpftrace.
 var signals = map[syscall.Signal]bool{syscall.SIGINT: true, syscall.SIGTERM: true, syscall.SIGKILL: true, syscall.SIGUSR1: true}
