@@ -76,53 +76,62 @@ func (r *rows) take() []Row {
 		n += len(block)
 	}
 	if n == 0 {
+		r.reset()
 		return nil
 	}
 	all := make([]Row, n)
-	if len(r.keys) > 0 {
-		r.batches = append(r.batches, string(r.keys))
-	}
-	batch, at, to := "", uint32(0), 0
-	if len(r.batches) > 0 {
-		batch = r.batches[0]
-		r.batches = r.batches[1:]
-	}
-	r.full = append(r.full, r.block)
+	r.batch()
+	f := filler{exts: r.exts, batches: r.batches}
+	to := all
 	for i, block := range r.full {
-		for _, c := range block {
-			row := &all[to]
-			to++
-			row.Key = batch[at:c.end]
-			at = c.end
-			if c.kind == KindNone {
-				row.Value = r.exts[c.num]
-			} else {
-				row.Value = Value{c.num, plainExt[c.kind]}
-			}
-			if c.last {
-				batch, at = "", 0
-				if len(r.batches) > 0 {
-					batch = r.batches[0]
-					r.batches = r.batches[1:]
-				}
-			}
-		}
-		if i == len(r.full)-1 {
-			break // r.block, kept as it is
-		}
-		if r.full[i] = nil; len(r.spare) < spareBlocks {
+		f.fill(to[:len(block)], block)
+		to = to[len(block):]
+		if r.full[i] = nil; len(r.spare) < spareBlocks { // else its memory may be had back meanwhile
 			r.spare = append(r.spare, block[:0])
 		}
 	}
+	f.fill(to, r.block)
 	r.reset()
 	return all
 }
 
+// filler makes rows of cells.
+type filler struct {
+	exts    []Value
+	batches []string
+	at      uint32 // where the next key begins in the first batch
+}
+
+func (f *filler) fill(to []Row, block []cell) {
+	batch, at := f.batches[0], f.at
+	for i := range to {
+		c := &block[i]
+		row := &to[i]
+		row.Key = batch[at:c.end]
+		at = c.end
+		if c.kind == KindNone {
+			row.Value = f.exts[c.num]
+		} else {
+			row.Value = Value{c.num, plainExt[c.kind]}
+		}
+		if c.last {
+			f.batches = f.batches[1:]
+			batch, at = f.batches[0], 0
+		}
+	}
+	f.at = at
+}
+
 func (r *rows) reset() {
 	clear(r.exts)
-	r.block, r.full, r.exts, r.keys, r.batches = r.block[:0], nil, r.exts[:0], r.keys[:0], nil
+	clear(r.batches)
+	r.block, r.exts, r.keys, r.batches = r.block[:0], r.exts[:0], r.keys[:0], r.batches[:0]
+	r.full = nil
 	if cap(r.exts) > rowBlock {
 		r.exts = nil
+	}
+	if cap(r.batches) > rowBlock {
+		r.batches = nil
 	}
 	if cap(r.keys) > 16*keyBatch {
 		r.keys = nil

@@ -89,18 +89,19 @@ func (p *parser) attachPoints() []AttachPoint {
 	}
 }
 
-// attachPoint reads one attach point: what bpftrace's lexer strings together
-// until a comma, a brace or a slash that is not part of a path. White space
-// and comments in it fall away.
+// attachPoint reads one attach point, up to a comma, a brace or a slash. After
+// a colon everything up to the next white space, comma or brace belongs to it,
+// slashes too; up to 0.24, words may also follow after white space and are
+// strung together.
 func (p *parser) attachPoint() (AttachPoint, bool) {
 	src := p.lex.src
 	start := p.lex.pos
 	end := start
 	var text strings.Builder // without white space and comments
 	var quoted []bool        // per byte of text
-	add := func(from, to int, q bool) {
-		text.WriteString(src[from:to])
-		for range to - from {
+	add := func(to int, q bool) {
+		text.WriteString(src[p.lex.pos:to])
+		for range to - p.lex.pos {
 			quoted = append(quoted, q)
 		}
 		end = to
@@ -110,25 +111,21 @@ loop:
 	for p.lex.pos < len(src) {
 		at := p.lex.pos
 		switch c := src[at]; {
-		case c == ',' || c == '{' || c == '/' || c == '}' || c == ';':
+		case isSpace(c), strings.HasPrefix(src[at:], "//"), strings.HasPrefix(src[at:], "/*"):
 			if c == '/' && at == end && strings.Contains(text.String(), ":") {
-				// A comment or predicate up to 0.23, part of the name after that.
-				p.unclear(at, "a slash that touches the attach point")
+				// A comment up to 0.24, part of the name after that.
+				p.unclear(at, "a comment that touches the attach point")
 			}
-			if c == '/' && (strings.HasPrefix(src[at:], "//") || strings.HasPrefix(src[at:], "/*")) {
-				p.lex.skipSpace()
-				continue
-			}
-			break loop
-		case isSpace(c):
 			p.lex.skipSpace()
 		case c == ':':
-			add(at, at+pathLen(src[at:]), false)
+			add(p.nameEnd(at), false)
 		case c == '"':
-			stop := p.lex.stringEnd()
-			add(at, stop, true)
-		case isIdentPart(c) || strings.IndexByte("*?[].+-!_$\\#@", c) >= 0:
-			add(at, at+1, false)
+			add(p.lex.stringEnd(), true)
+			if p.lex.pos < len(src) && src[p.lex.pos] == '/' {
+				p.unclear(p.lex.pos, "a slash that touches the attach point")
+			}
+		case c == '$' && at+1 < len(src) && isDigit(src[at+1]), isIdentPart(c), strings.IndexByte("*[].+", c) >= 0:
+			add(at+1, false)
 		default:
 			break loop
 		}
@@ -146,6 +143,30 @@ loop:
 	return ap, true
 }
 
+// nameEnd is the end of what belongs to the colon at offset at. Up to 0.24 a
+// slash behind a bracket starts a predicate, and other signs are refused.
+func (p *parser) nameEnd(at int) int {
+	src := p.lex.src
+	bracket := false
+	for i := at + 1; i < len(src); i++ {
+		switch c := src[i]; {
+		case isSpace(c), c == ',', c == '{', c == '"', c == ':':
+			return i
+		case c == '[', c == ']':
+			bracket = true
+		case c == '/' && bracket:
+			p.unclear(i, "a slash that touches the attach point")
+			bracket = false
+		case c == '$' && i+1 < len(src) && src[i+1] == '{', c == '\\' && i+1 < len(src) && !isIdentPart(src[i+1]):
+			p.unclear(i, "a sign that versions read differently")
+			if c == '\\' {
+				i++
+			}
+		}
+	}
+	return len(src)
+}
+
 // unknownProvider says that a provider is none that any version has. A name
 // without a provider is a kernel function since 0.2x, and a wildcard one may
 // match several.
@@ -154,20 +175,6 @@ func (p *parser) unknownProvider(start int, ap AttachPoint) {
 		return
 	}
 	p.unclear(start, "unknown provider "+clip(ap.Provider))
-}
-
-// pathLen is the length of a colon and the path or name right after it, in
-// which slashes, "*" and "#" are ordinary: tracepoint:a:b/pid/ has no
-// predicate, and a comment must not touch the name.
-func pathLen(s string) int {
-	i := 1
-	for i < len(s) && (isIdentPart(s[i]) || strings.IndexByte("-./#$+*\\", s[i]) >= 0) {
-		if s[i] == '\\' && i+1 < len(s) && s[i+1] != '\n' {
-			i++
-		}
-		i++
-	}
-	return i
 }
 
 // split fills in the provider and the parts.

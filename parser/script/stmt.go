@@ -103,6 +103,12 @@ func (p *parser) statement() *node {
 				return p.node(opReturn, t.start, "")
 			}
 			return p.node(opReturn, t.start, "", p.expression())
+		case "import": // in code only bpftrace's own library may
+			if p.peekN(1).kind == tokString {
+				p.unclear(t.start, "import in code")
+				p.importLine(t.start)
+				return nil
+			}
 		case "break", "continue":
 			p.take()
 			return p.node(opJump, t.start, t.text)

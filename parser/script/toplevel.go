@@ -26,17 +26,19 @@ func (p *parser) topLevel(start int) {
 		return
 	}
 	word := rest[:identLen(rest)]
-	after := strings.TrimLeft(rest[len(word):], " \t\r\n")
+	ahead := lexer{src: p.lex.src, pos: start + len(word), report: func(int, string) {}}
+	ahead.skipSpace()
+	after := p.lex.src[ahead.pos:]
 	switch {
 	case word == "struct" || word == "union" || word == "enum":
 		p.cDefinition(start)
-	case word == "config" && strings.HasPrefix(after, "="):
+	case word == "config" && first(after) == '=':
 		p.config()
-	case word == "import" && strings.HasPrefix(after, `"`):
+	case word == "import" && first(after) == '"':
 		p.importLine(start)
 	case (word == "macro" || word == "fn" || word == "subprog") && isIdentStart(first(after)):
 		p.definition(start)
-	case word == "let" && strings.HasPrefix(after, "@"):
+	case word == "let" && first(after) == '@':
 		p.mapDeclaration(start)
 	case p.lex.src[start] == ';':
 		p.lex.pos++
