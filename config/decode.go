@@ -13,7 +13,7 @@ import (
 
 // maxNodes bounds the values of one file after its aliases are expanded:
 // a few kilobytes of nested aliases can stand for billions.
-const maxNodes = 1_000_000
+const maxNodes = 200_000
 
 // decoder turns YAML nodes into the nested map that koanf merges, its leaves
 // of the types of the Config's fields, and remembers where each stood.

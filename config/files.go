@@ -13,18 +13,22 @@ import (
 	"strings"
 )
 
-// fingerprint tells whether a file has changed: a hash of what it holds, or
-// of why it could not be read.
-type fingerprint [sha256.Size]byte
+// seenFile tells whether a file has changed: a hash of what it held, or of
+// why it could not be read.
+type seenFile struct {
+	limit int64 // it was read with; what is larger cannot be read
+	sum   [sha256.Size]byte
+	empty bool
+}
 
 // fileReader reads files once each, and remembers what it saw.
 type fileReader struct {
-	seen map[string]fingerprint
+	seen map[string]seenFile
 	data map[string][]byte
 }
 
 func newFileReader() *fileReader {
-	return &fileReader{seen: map[string]fingerprint{}, data: map[string][]byte{}}
+	return &fileReader{seen: map[string]seenFile{}, data: map[string][]byte{}}
 }
 
 func (r *fileReader) read(path string, limit int64) ([]byte, error) {
@@ -32,18 +36,23 @@ func (r *fileReader) read(path string, limit int64) ([]byte, error) {
 		return data, nil
 	}
 	data, err := readRegular(path, limit)
-	r.seen[path] = fingerprintOf(data, err)
+	r.seen[path] = see(data, limit, err)
 	if err == nil {
 		r.data[path] = data
 	}
 	return data, err
 }
 
-func fingerprintOf(data []byte, err error) fingerprint {
+func see(data []byte, limit int64, err error) seenFile {
 	if err != nil {
-		return sha256.Sum256([]byte("error: " + err.Error()))
+		return seenFile{limit: limit, sum: sha256.Sum256([]byte("error: " + err.Error()))}
 	}
-	return sha256.Sum256(data)
+	return seenFile{limit: limit, sum: sha256.Sum256(data), empty: len(data) == 0}
+}
+
+func look(path string, limit int64) seenFile {
+	data, err := readRegular(path, limit)
+	return see(data, limit, err)
 }
 
 // readRegular reads a whole file. A pipe or a device could block for ever.

@@ -21,7 +21,7 @@ type source struct {
 	env   []string
 	flags map[string]any
 	at    map[string]Position
-	files map[string]fingerprint // every file that was read, absolute
+	files map[string]seenFile // every file that was read, absolute
 }
 
 // Load builds a Config of, each over the one before: the defaults, the
@@ -44,7 +44,7 @@ func Load(path string, env []string, flags map[string]any) (*Config, error) {
 }
 
 // load also returns the files it tried to read where it failed.
-func load(path string, env []string, flags map[string]any) (*Config, map[string]fingerprint, error) {
+func load(path string, env []string, flags map[string]any) (*Config, map[string]seenFile, error) {
 	files := newFileReader()
 	src := source{shown: path, env: env, flags: flags, at: map[string]Position{}, files: files.seen}
 	cwd, err := os.Getwd()
@@ -58,7 +58,9 @@ func load(path string, env []string, flags map[string]any) (*Config, map[string]
 		if !filepath.IsAbs(path) {
 			src.path = filepath.Join(cwd, path)
 		}
-		file, errs = readFile(&src, files)
+		if file, errs = readFile(&src, files); file == nil {
+			return nil, files.seen, errs.result()
+		}
 	}
 	explicit, more := overlays(env, flags, cwd, src.at)
 	errs = append(errs, more...)
@@ -100,6 +102,7 @@ func within(key, section string) bool {
 	return ok && (section == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
+// readFile decodes the YAML file; nil where nothing can be said of its values.
 func readFile(src *source, files *fileReader) (map[string]any, Errors) {
 	data, err := files.read(src.path, maxFile)
 	if err != nil {
@@ -118,7 +121,11 @@ func readFile(src *source, files *fileReader) (map[string]any, Errors) {
 			return Position{File: src.shown, Line: n.Line, Column: n.Column}
 		},
 	}
-	return d.layer(node), d.errs
+	layer := d.layer(node)
+	if d.nodes > maxNodes {
+		layer = nil // what was read of it so far means nothing
+	}
+	return layer, d.errs
 }
 
 // keySeparator is in no key, so that keys with dots in them stay whole.
