@@ -56,6 +56,9 @@ type Row struct {
 // Decode turns what Dump read into typed tables, by what the script says
 // about its maps. It fails with ErrUnverified for versions whose layouts it
 // does not know; a map that it cannot decode is left out and named in Skipped.
+//
+// A row costs about 56 bytes and 72 per key part, texts once; histograms have
+// at most 4 Mi buckets per map. raws is not kept.
 func Decode(raws []Raw, s *script.Script, version string) (*Tables, error) {
 	d, ok := dialectOf(version)
 	if !ok {
@@ -98,6 +101,9 @@ type mapDecoder struct {
 func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
 	if err := r.check(); err != nil {
 		return nil, err
+	}
+	if m.Kind == script.KindTSeries || m.Kind == script.KindUnknown {
+		return nil, fmt.Errorf("%s maps are not read from the kernel", m.Kind)
 	}
 	if m.KeyUnclear {
 		return nil, errors.New("the script does not tell the shape of its key")

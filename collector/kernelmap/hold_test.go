@@ -274,3 +274,49 @@ func entries(r *Raw) []string {
 	slices.Sort(all)
 	return all
 }
+
+// TestLiveDumpOfBusyMaps reads maps while every CPU writes them: no key may
+// come twice, and counts only grow.
+func TestLiveDumpOfBusyMaps(t *testing.T) {
+	src := `tracepoint:raw_syscalls:sys_enter { @all = count(); @k[tid, args->id] = count(); @last[tid] = nsecs; } tracepoint:raw_syscalls:sys_exit { delete(@last[tid]); }`
+	for version, path := range bpftraces(t) {
+		t.Run(version, func(t *testing.T) {
+			done, stop := make(chan struct{}), make(chan struct{})
+			load(done)
+			h, wait := start(t, path, src, stop)
+			until(t, "entries", func() bool {
+				raws, err := h.Dump(context.Background(), 0)
+				return err == nil && len(raws) == 3 && raws[1].Count > 1
+			})
+			var before uint64
+			for range 30 {
+				raws, err := h.Dump(context.Background(), 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range raws {
+					seen := map[string]bool{}
+					for k := range raws[i].Count {
+						if key := string(raws[i].key(k)); seen[key] {
+							t.Errorf("%s: key %x twice", raws[i].Name, key)
+						} else {
+							seen[key] = true
+						}
+					}
+				}
+				tables, err := Decode(raws, script.Parse(src), version)
+				if err != nil || len(tables.Skipped) > 0 {
+					t.Fatal(err, tables.Skipped)
+				}
+				n, _ := tables.Maps[0].Rows[0].Value.Uint64()
+				if n < before {
+					t.Errorf("@all fell from %d to %d", before, n)
+				}
+				before = n
+			}
+			close(done)
+			close(stop)
+			wait()
+		})
+	}
+}

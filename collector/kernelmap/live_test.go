@@ -58,13 +58,13 @@ func bpftraces(t testing.TB) map[string]string {
 }
 
 // start starts bpftrace with script and a Holder on it.
-func start(t testing.TB, path, script string, stop <-chan struct{}) (h *Holder, wait func() run) {
+func start(t testing.TB, path, script string, stop <-chan struct{}, args ...string) (h *Holder, wait func() run) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "-f", "json", "-o", "/dev/fd/3", "-")
+	cmd := exec.Command(path, append([]string{"-f", "json", "-o", "/dev/fd/3", "-"}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.ExtraFiles = strings.NewReader(script), io.Discard, []*os.File{w}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
