@@ -60,6 +60,21 @@ func TestGuardHostAndOrigin(t *testing.T) {
 	}
 }
 
+// DNS rebinding, with nothing configured: the Host is foreign.
+func TestGuardRefusesForeignHosts(t *testing.T) {
+	base := listen(t, stubServer(t, newStub()))
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/tools", nil)
+	req.Host = "evil.example"
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 403 {
+		t.Errorf("status %s", res.Status)
+	}
+}
+
 func TestGuardCoversEveryRoute(t *testing.T) {
 	base := listen(t, stubServer(t, newStub()))
 	for path, method := range map[string]string{
