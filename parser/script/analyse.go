@@ -36,6 +36,9 @@ func (p *parser) analyse() {
 			}
 		})
 	}
+	for _, n := range p.asides {
+		walk(n, p.list1)
+	}
 	p.listTorn(in)
 	in.run()
 	p.s.Maps = in.maps()

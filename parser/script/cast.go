@@ -85,7 +85,7 @@ func (p *parser) typeName() string {
 		case t.word("typeof"):
 			start := p.take().start
 			if p.expect("(") {
-				p.callArgs(start, "typeof")
+				p.asides = append(p.asides, p.callArgs(start, "typeof"))
 			}
 			words = append(words, "typeof")
 		case t.kind == tokIdent && (len(words) == 0 || cWord(words[len(words)-1])):
@@ -97,6 +97,7 @@ func (p *parser) typeName() string {
 			size := ""
 			if !p.peek().is("]") {
 				e := p.expression()
+				p.asides = append(p.asides, e)
 				size = p.text(e)
 			}
 			words = append(words, "["+size+"]")

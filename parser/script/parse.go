@@ -66,6 +66,8 @@ type parser struct {
 	torn []token
 	// orphans are trees cut off where the nesting got too deep.
 	orphans []*node
+	// asides are expressions in types.
+	asides []*node
 	// structs holds the members of the C definitions: "struct foo" → name →
 	// type; enums their enumerators.
 	structs map[string]map[string]string

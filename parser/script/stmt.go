@@ -107,7 +107,7 @@ func (p *parser) statement() *node {
 			if p.peekN(1).kind == tokString {
 				p.unclear(t.start, "import in code")
 				p.importLine(t.start)
-				return nil
+				return p.node(opBlock, t.start, "")
 			}
 		case "break", "continue":
 			p.take()

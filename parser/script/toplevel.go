@@ -74,7 +74,9 @@ func (p *parser) config() {
 		p.take()
 		from := p.peek().start
 		for !p.peek().is(";") && !p.peek().is("}") && p.peek().kind != tokEOF {
-			p.take()
+			if v := p.take(); v.kind != tokIdent && v.kind != tokInt && v.kind != tokString && !v.is("-") {
+				p.unclear(v.start, "expected a value, found "+clip(v.text))
+			}
 		}
 		value := strings.TrimSpace(p.lex.src[from:max(p.lastEnd, from)])
 		if value == "" {

@@ -1,0 +1,5 @@
+//go:build race
+
+package parser
+
+func init() { underRace = true }
