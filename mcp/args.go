@@ -75,7 +75,7 @@ func parseArguments(tool string, params []param, raw json.RawMessage) (arguments
 	}
 	for name := range given {
 		if !known(params, name) {
-			return nil, &argumentError{name, unknownArgument(tool, params, name)}
+			return nil, &argumentError{name, unknownArgument(tool, params)}
 		}
 	}
 	args := arguments{}
@@ -105,7 +105,7 @@ func known(params []param, name string) bool {
 	return false
 }
 
-func unknownArgument(tool string, params []param, name string) string {
+func unknownArgument(tool string, params []param) string {
 	if len(params) == 0 {
 		return fmt.Sprintf("unknown; %s takes no arguments", tool)
 	}

@@ -22,7 +22,7 @@ func (s *Server) executeTool() tool {
 			s.scriptParam(),
 			{name: "timeout", kind: kindNumber, def: seconds(o.DefaultTimeout), hasMin: true, minOpen: true, hasMax: true, max: seconds(o.MaxTimeout),
 				describe: "Seconds until the run is ended (fractions allowed). Reaching it is a success: everything printed and all maps are returned with status timed_out and exit_code 124."},
-			sudoParam, argsParam, maxEventsParam, maxRowsParam,
+			sudoParam, argsParam, maxEventsParam(o), maxRowsParam(o),
 		},
 		call: s.execute,
 	}
@@ -38,11 +38,17 @@ var (
 		describe: "Run bpftrace through sudo -n where tracecar is not root already. Has no effect when it is."}
 	argsParam = param{name: "args", kind: kindList,
 		describe: "Positional parameters of the script: the first is $1, or str($1) as a string."}
-	maxEventsParam = param{name: "max_events", kind: kindInteger, hasMin: true, min: 1, hasMax: true, max: maxKept,
-		describe: "Keep at most this many events (printf and the like); the rest is counted in truncated.events."}
-	maxRowsParam = param{name: "max_rows", kind: kindInteger, hasMin: true, min: 1, hasMax: true, max: maxKept,
-		describe: "Keep at most this many rows per map; the rest is counted in truncated.rows."}
 )
+
+func maxEventsParam(o collector.Options) param {
+	return param{name: "max_events", kind: kindInteger, def: o.MaxEvents, hasMin: true, min: 1, hasMax: true, max: maxKept,
+		describe: "Keep at most this many events (printf and the like); the rest is counted in truncated.events. Ask for few: each costs you to read."}
+}
+
+func maxRowsParam(o collector.Options) param {
+	return param{name: "max_rows", kind: kindInteger, def: o.MaxRows, hasMin: true, min: 1, hasMax: true, max: maxKept,
+		describe: "Keep at most this many rows per map; the rest is counted in truncated.rows."}
+}
 
 // script turns the arguments that execute and start share into a Script.
 func script(c caller, a arguments, timeout time.Duration) collector.Script {

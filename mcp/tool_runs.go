@@ -36,7 +36,7 @@ func (s *Server) startRunTool() tool {
 			s.scriptParam(),
 			{name: "timeout", kind: kindNumber, def: seconds(o.MaxTimeout), hasMin: true, minOpen: true, hasMax: true, max: seconds(o.MaxTimeout),
 				describe: "Seconds until the run is ended, if stop_run does not end it before."},
-			sudoParam, argsParam, maxEventsParam, maxRowsParam,
+			sudoParam, argsParam, maxEventsParam(o), maxRowsParam(o),
 		},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
 			r := s.runner.Start(script(c, a, timeoutOf(a, o.MaxTimeout)))
