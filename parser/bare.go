@@ -28,11 +28,28 @@ func (s *scan) bareText(text []byte) (Value, verdict) {
 		bytes.Contains(text, []byte("}}")) || bytes.Contains(text, []byte(head)) {
 		return Value{}, bad
 	}
+	if s.d.known && s.d.minor >= 23 && text[0] != '[' && !isMAC(text) {
+		return Value{}, bad
+	}
 	s.note = ""
 	if text[0] == '[' || bytes.IndexByte(text, '"') >= 0 {
 		s.note = noteBare
 	}
 	return Text(string(text)), good
+}
+
+// isMAC reports whether text is what macaddr() gives: all that 0.23 still
+// prints without quotes.
+func isMAC(text []byte) bool {
+	if len(text) != len("00:00:00:00:00:00") {
+		return false
+	}
+	for i, c := range text {
+		if i%3 == 2 && c != ':' || i%3 != 2 && hexDigit(c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // bareValue reads the message again as one whose value has no quotes.

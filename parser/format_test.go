@@ -144,6 +144,9 @@ func TestFormat(t *testing.T) {
 		{name: "torn, not over lines", version: "0.17.0", in: `{"type": "value", "data": 20` + "\n" + `{"type": "cat", "data": "}"}` + "\n",
 			want: `1@0 malformed "{\"type\": \"value\", \"data\": 20" problem="the line ends in the middle"` + "\n2@29 cat \"}\"\n"},
 		{name: "tuple with one", version: "0.17.0", in: `{"type": "value", "data": [1,a:/b]}` + "\n", want: "1@0 value text \"[1,a:/b]\" problem=\"" + noteBare + "\"\n"},
+		{name: "only macaddr in 0.23", version: "0.23.2", in: `{"type": "value", "data": 12x}` + "\n" + `{"type": "map", "data": {"@m": {"a": 1, "b": 2x}}}` + "\n",
+			want: `1@0 malformed "{\"type\": \"value\", \"data\": 12x}" problem="unexpected 'x'"` + "\n" +
+				"2@31 map @m keyed=true cut=true 1\n    \"a\" = int 1 problem=\"text after the value\"\n"},
 		{name: "not from 0.24 on", version: "0.27.1", in: `{"type": "value", "data": 06}` + "\n",
 			want: `1@0 malformed "{\"type\": \"value\", \"data\": 06}" problem="not a number"` + "\n"},
 		{name: "cgroup key aborts", version: "0.23.2", in: `{"type": "map", "data": {"@ck": {`,

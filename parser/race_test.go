@@ -2,4 +2,5 @@
 
 package parser
 
-func init() { underRace = true }
+// underRace says that the race detector is on.
+const underRace = true

@@ -36,11 +36,13 @@ func WithLineLimit(n int) Option {
 	}
 }
 
-// Reader reads records from a stream. It holds one line at most: a map's rows
-// are parsed while its line arrives, so that a map costs its rows (about 32
-// bytes and the key each, twice that while they are put together) and 512 KiB;
-// any other line costs up to twice its length, bounded by the line limit. What
-// a long line took is given back after it. A Reader is not safe for concurrent use.
+// Reader reads records from a stream. A map's rows are parsed while its line
+// arrives: it costs its rows, 32 bytes and the key and what is no number each,
+// two thirds more while they are gathered, and 512 KiB. At most that is some
+// six times the line limit, for a map of nothing but one-digit keys and values.
+// Any other line costs up to twice its length, and what its values take. What
+// a long line took is given back after it. A Reader starts no goroutine and is
+// not safe for concurrent use.
 type Reader struct {
 	src   io.Reader
 	limit int
