@@ -29,11 +29,11 @@ func (c Changes) Empty() bool {
 // Diff compares two configurations by what they mean: the text of scripts and
 // the contents of certificates and token files count, comments, order and the
 // names of script files do not.
-func Diff(old, new *Config) Changes {
+func Diff(before, after *Config) Changes {
 	var c Changes
-	before, after := byName(old), byName(new)
-	for name, p := range before {
-		q, still := after[name]
+	was, is := byName(before), byName(after)
+	for name, p := range was {
+		q, still := is[name]
 		switch {
 		case !still:
 			c.Removed = append(c.Removed, name)
@@ -41,12 +41,12 @@ func Diff(old, new *Config) Changes {
 			c.Changed = append(c.Changed, name)
 		}
 	}
-	for name := range after {
-		if _, there := before[name]; !there {
+	for name := range is {
+		if _, there := was[name]; !there {
 			c.Added = append(c.Added, name)
 		}
 	}
-	a, b := reflect.ValueOf(*old), reflect.ValueOf(*new)
+	a, b := reflect.ValueOf(*before), reflect.ValueOf(*after)
 	for _, f := range fieldsOf(a.Type()) {
 		if f.name == "probes" || same(a.Field(f.index), b.Field(f.index)) {
 			continue

@@ -35,16 +35,16 @@ func (k *check) otlp() {
 // would then give a false sense of safety.
 func (k *check) plaintextOnly() bool {
 	o := &k.c.OTLP
-	any := false
+	some := false
 	for _, e := range []string{o.Endpoint, o.Metrics.Endpoint, o.Traces.Endpoint, o.Logs.Endpoint} {
 		if e == "" {
 			continue
 		}
-		if any = true; strings.HasPrefix(strings.ToLower(e), "https:") {
+		if some = true; strings.HasPrefix(strings.ToLower(e), "https:") {
 			return false
 		}
 	}
-	return any
+	return some
 }
 
 func (k *check) endpoint(section, endpoint, protocol string) {

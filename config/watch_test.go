@@ -90,6 +90,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestWatchWriteInPlace(t *testing.T) {
+	t.Parallel()
 	path := write(t, inline("one"))
 	changes := watch(t, path)
 	put(t, path, inline("two"))
@@ -101,6 +102,7 @@ func TestWatchWriteInPlace(t *testing.T) {
 }
 
 func TestWatchRenameOver(t *testing.T) {
+	t.Parallel()
 	path := write(t, inline("one"))
 	changes := watch(t, path)
 	for _, script := range []string{"two", "three"} {
@@ -111,6 +113,7 @@ func TestWatchRenameOver(t *testing.T) {
 }
 
 func TestWatchDeleteAndRecreate(t *testing.T) {
+	t.Parallel()
 	path := write(t, inline("one"))
 	changes := watch(t, path)
 	for _, script := range []string{"two", "three"} {
@@ -124,6 +127,7 @@ func TestWatchDeleteAndRecreate(t *testing.T) {
 // A ConfigMap is mounted as links: tracecar.yaml → ..data/tracecar.yaml, and
 // ..data → ..2026_1; an update renames a new ..data over the old one.
 func TestWatchConfigMap(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "tracecar.yaml")
 	version := func(n string, script string) {
@@ -144,6 +148,7 @@ func TestWatchConfigMap(t *testing.T) {
 }
 
 func TestWatchScriptFiles(t *testing.T) {
+	t.Parallel()
 	path := write(t, "probes: [{name: a, file: scripts/a.bt}]")
 	dir := filepath.Dir(path)
 	script := filepath.Join(dir, "scripts/a.bt")
@@ -168,6 +173,7 @@ func TestWatchScriptFiles(t *testing.T) {
 // What an overlong script is, is remembered with the limit it was read with:
 // it must not look changed for ever.
 func TestWatchOverlongScript(t *testing.T) {
+	t.Parallel()
 	path := write(t, "probes: [{name: a, file: a.bt}]")
 	script := filepath.Join(filepath.Dir(path), "a.bt")
 	put(t, script, "one")
@@ -193,6 +199,7 @@ func TestWatchOverlongScript(t *testing.T) {
 
 // What changed between Load and Watch is not missed.
 func TestWatchSeesWhatChangedBefore(t *testing.T) {
+	t.Parallel()
 	path := write(t, inline("one"))
 	c := load(t, path, nil, nil)
 	put(t, path, inline("two"))
@@ -209,6 +216,7 @@ func TestWatchSeesWhatChangedBefore(t *testing.T) {
 
 // A change that leaves all as it was is none; neither is one beside the file.
 func TestWatchIgnoresNoise(t *testing.T) {
+	t.Parallel()
 	path := write(t, inline("one"))
 	changes := watch(t, path)
 	put(t, path, inline("one"))
