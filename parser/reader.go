@@ -37,12 +37,12 @@ func WithLineLimit(n int) Option {
 }
 
 // Reader reads records from a stream. A map's rows are parsed while its line
-// arrives: it costs its rows, 32 bytes and the key and what is no number each,
-// two thirds more while they are gathered, and 512 KiB. At most that is some
-// six times the line limit, for a map of nothing but one-digit keys and values.
-// Any other line costs up to twice its length, and what its values take. What
-// a long line took is given back after it. A Reader starts no goroutine and is
-// not safe for concurrent use.
+// arrives: it costs its rows (32 bytes, the key and what is no number each),
+// two thirds more while they are gathered, and 512 KiB. For a map of numbers
+// that is about three times its line where keys are of a usual length, six
+// times at worst. Any other line costs up to twice its length, and what its
+// values take. What a long line took is given back after it. A Reader starts
+// no goroutine and is not safe for concurrent use.
 type Reader struct {
 	src   io.Reader
 	limit int

@@ -119,3 +119,20 @@ func TestDialectOf(t *testing.T) {
 		}
 	}
 }
+
+func TestUnquote(t *testing.T) {
+	for in, want := range map[string][2]string{
+		`"a",["b"]`:             {"a", `,["b"]`},
+		`"q\"x\n\uffffffe9\\w"`: {"q\"x\n\xe9\\w", ""},
+		`""]`:                   {"", "]"},
+	} {
+		if text, rest, ok := Unquote(in); !ok || text != want[0] || rest != want[1] {
+			t.Errorf("%s: %q, %q, %t", in, text, rest, ok)
+		}
+	}
+	for _, in := range []string{"", "a", `"a`, `"\`, `"\q"`} {
+		if text, rest, ok := Unquote(in); ok || text != "" || rest != in {
+			t.Errorf("%s: %q, %q, %t", in, text, rest, ok)
+		}
+	}
+}

@@ -113,7 +113,7 @@ type MapState struct {
 type Row struct {
 	// Key is bpftrace's own text for the whole key, with JSON escapes, byte
 	// escapes and double escapes undone. Parts are still joined by commas. In
-	// 0.22 and 0.23 a nested tuple that holds strings stands as JSON: 1,["a","b"].
+	// 0.22 and 0.23 a nested tuple that holds strings stands as JSON: 1,["a","b"]; see Unquote.
 	Key   string
 	Value Value
 }
