@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/parser"
 )
 
 // fake makes a program that takes bpftrace's place for what a real one cannot
@@ -138,4 +139,36 @@ func childOf(parent int) int {
 		}
 	}
 	return 0
+}
+
+// TestFloodLosesNoLine counts what a flood prints as fast as it can: nothing is
+// lost on the way, and the order is kept.
+func TestFloodLosesNoLine(t *testing.T) {
+	const lines = 300_000
+	path := fake(t, fakeAttached+fmt.Sprintf(`exec awk 'BEGIN { for (i = 0; i < %d; i++) printf("{\"type\": \"printf\", \"data\": \"line %%d\\n\"}\n", i) > "/dev/fd/3" }'`, lines))
+	seen := &sequence{}
+	ctx, cancel := context.WithTimeout(context.Background(), hangGuard)
+	defer cancel()
+	res := newTestRunner(t, path, Options{}).Run(ctx, Script{Source: anyScript, MaxEvents: 1}, seen)
+	if res.Status != StatusCompleted || seen.next != lines || seen.wrong != "" || res.Truncated.Events != lines-1 {
+		t.Errorf("%d of %d lines, first wrong %q: %s", seen.next, lines, seen.wrong, asJSON(t, res))
+	}
+}
+
+// sequence checks that lines come numbered from 0.
+type sequence struct {
+	next  int
+	wrong string
+}
+
+func (s *sequence) Begin(RunInfo) {}
+func (s *sequence) End(*Result)   {}
+func (s *sequence) Record(rec *parser.Record) {
+	if rec.Type != parser.TypePrintf || s.wrong != "" {
+		return
+	}
+	if rec.Text != fmt.Sprintf("line %d\n", s.next) {
+		s.wrong = rec.Text
+	}
+	s.next++
 }

@@ -12,9 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The executor keeps one thread for ever: bpftrace dies with the thread that
-	// started it.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("tracecar/collector/executor.spawner"))
+	goleak.VerifyTestMain(m)
 }
 
 // hangGuard is longer than anything takes; a test past it hangs.
