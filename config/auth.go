@@ -45,7 +45,7 @@ type ServerTLS struct {
 	// ClientCA is a file of PEM certificates: clients must have one signed by them.
 	ClientCA string `koanf:"client_ca" path:"file"`
 
-	files string // hashes of what they held when loaded
+	pem pemFiles
 }
 
 // Built-in roles; a role of the same name in the configuration replaces them.

@@ -189,7 +189,11 @@ func position(p pair) *yaml.Node {
 // in; keys of the mapping itself beat them, as YAML has it.
 func (d *decoder) pairs(n *yaml.Node, path string, t reflect.Type) ([]pair, bool) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, path, "want "+describe(t)+", not "+nodeKind(n), "")
+		got := nodeKind(n)
+		if n.Kind == yaml.ScalarNode && strings.HasSuffix(path, "headers") {
+			got = "text" // which may be a secret
+		}
+		d.fail(n, path, "want "+describe(t)+", not "+got, "")
 		return nil, false
 	}
 	var out []pair

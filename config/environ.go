@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -185,7 +186,8 @@ func nodeOfText(s string, t reflect.Type) (*yaml.Node, error) {
 			}
 			k, v, ok := strings.Cut(item, "=")
 			if !ok || strings.TrimSpace(k) == "" {
-				return nil, fmt.Errorf("%q is not key=value", item)
+				// The item itself may be a secret.
+				return nil, errors.New("want key=value,key=value")
 			}
 			pairs[strings.TrimSpace(k)] = strings.TrimSpace(v)
 		}

@@ -3,8 +3,6 @@ package config
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -102,9 +100,11 @@ func (c *Config) checkFiles(files *fileReader) Errors {
 		}
 	}
 	t := &c.OTLP.TLS
-	t.files = k.certificates("otlp.tls.ca", t.CA) + k.keyPair("otlp.tls.cert", t.Cert, "otlp.tls.key", t.Key)
+	t.pem.ca = k.certificates("otlp.tls.ca", t.CA)
+	t.pem.cert, t.pem.key = k.keyPair("otlp.tls.cert", t.Cert, "otlp.tls.key", t.Key)
 	s := &c.Auth.TLS
-	s.files = k.certificates("auth.tls.client_ca", s.ClientCA) + k.keyPair("auth.tls.cert", s.Cert, "auth.tls.key", s.Key)
+	s.pem.ca = k.certificates("auth.tls.client_ca", s.ClientCA)
+	s.pem.cert, s.pem.key = k.keyPair("auth.tls.cert", s.Cert, "auth.tls.key", s.Key)
 	for i := range c.Auth.Tokens {
 		k.token(joinIndex("auth.tokens", i), &c.Auth.Tokens[i])
 	}
@@ -147,47 +147,6 @@ func (k *check) script(path, inline, file string) string {
 	return text
 }
 
-// certificates checks a file of PEM certificates and returns its hash.
-func (k *check) certificates(key, file string) string {
-	if file == "" {
-		return ""
-	}
-	data, err := k.files.read(file, maxScript)
-	if err != nil {
-		k.failErr(key, fileError(err))
-	} else if !x509.NewCertPool().AppendCertsFromPEM(data) {
-		k.fail(key, file+" holds no PEM certificate", "")
-	}
-	return hashed(data)
-}
-
-func (k *check) keyPair(certKey, cert, keyKey, key string) string {
-	switch {
-	case cert == "" && key == "":
-		return ""
-	case cert == "":
-		k.fail(keyKey, "there is no cert to this key", "")
-		return ""
-	case key == "":
-		k.fail(certKey, "there is no key to this cert", "")
-		return ""
-	}
-	certData, err := k.files.read(cert, maxScript)
-	if err != nil {
-		k.failErr(certKey, fileError(err))
-	}
-	keyData, keyErr := k.files.read(key, maxScript)
-	if keyErr != nil {
-		k.failErr(keyKey, fileError(keyErr))
-	}
-	if err == nil && keyErr == nil {
-		if _, err := tls.X509KeyPair(certData, keyData); err != nil {
-			k.fail(certKey, "not a certificate with its key: "+strings.TrimPrefix(err.Error(), "tls: "), "")
-		}
-	}
-	return hashed(certData) + hashed(keyData)
-}
-
 // minToken is the shortest bearer token taken: 128 bits in hexadecimal have
 // 32 characters, in base64 22.
 const minToken = 20
@@ -219,9 +178,4 @@ func (k *check) token(path string, t *Token) {
 		k.fail(key, fmt.Sprintf("want one token of at least %d characters without spaces", minToken), "make one: openssl rand -hex 32")
 	}
 	t.SHA256 = sha256.Sum256(secret)
-}
-
-func hashed(data []byte) string {
-	sum := sha256.Sum256(data)
-	return string(sum[:])
 }

@@ -137,7 +137,7 @@ func TestOverlayErrors(t *testing.T) {
 	}{
 		{"TRACECAR_OTLP_INTERVAL=15", nil, "$TRACECAR_OTLP_INTERVAL: otlp.interval: a duration needs a unit, got 15 (write 15s for seconds)"},
 		{"TRACECAR_OTLP_ENDPONT=x", nil, "$TRACECAR_OTLP_ENDPONT: unknown variable (did you mean TRACECAR_OTLP_ENDPOINT?)"},
-		{"TRACECAR_OTLP_HEADERS=abc", nil, `$TRACECAR_OTLP_HEADERS: otlp.headers: "abc" is not key=value`},
+		{"TRACECAR_OTLP_HEADERS=abc", nil, "$TRACECAR_OTLP_HEADERS: otlp.headers: want key=value,key=value"},
 		{"TRACECAR_OTLP_ENDPOINT=host:4317", nil, `$TRACECAR_OTLP_ENDPOINT: otlp.endpoint: "host:4317" is not an http:// or https:// URL (write http://host:4317, or https://host:4317 for TLS)`},
 		{"TRACECAR_LIMITS_MAX_RUNS=0", nil, "$TRACECAR_LIMITS_MAX_RUNS: limits.max_runs: must be at least 1, got 0"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", nil, `$OTEL_EXPORTER_OTLP_PROTOCOL: otlp.protocol: "http/json" is not known (want one of grpc, http/protobuf)`},

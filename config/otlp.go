@@ -55,7 +55,7 @@ type ClientTLS struct {
 	// InsecureSkipVerify trusts any certificate.
 	InsecureSkipVerify bool `koanf:"insecure_skip_verify"`
 
-	files string // hashes of what they held when loaded
+	pem pemFiles
 }
 
 // Protocols of OTLP.

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -51,6 +52,16 @@ auth: {tls: {cert: c.pem, key: k.pem, client_ca: c.pem}}
 	}
 	if changes := config.Diff(before, load(t, path, nil, nil)); !changes.Empty() {
 		t.Errorf("%+v", changes)
+	}
+	if server, err := before.Auth.TLS.Config(); err != nil || len(server.Certificates) != 1 || server.ClientCAs == nil || server.ClientAuth != tls.RequireAndVerifyClientCert {
+		t.Errorf("%+v %v", server, err)
+	}
+	if client, err := before.OTLP.TLS.Config(); err != nil || len(client.Certificates) != 1 || client.RootCAs == nil {
+		t.Errorf("%+v %v", client, err)
+	}
+	unread := config.ClientTLS{CA: "c.pem"}
+	if _, err := unread.Config(); err == nil {
+		t.Error("a CA that was never read is taken for none")
 	}
 	renew()
 	want := config.Changes{Sections: []string{"auth", "otlp"}, Restart: []string{"otlp"}}

@@ -67,7 +67,7 @@ func (c *Config) Watch(ctx context.Context, onChange func(*Config, error)) error
 			if !w.settle(ctx) {
 				return nil
 			}
-		case <-events.Errors: // an overflow: events are lost, so look
+		case <-events.Errors: //nolint:errcheck // an overflow: events are lost, so look
 		}
 		w.follow()
 	}
@@ -122,7 +122,7 @@ func (w *watcher) settle(ctx context.Context) bool {
 			if w.names[e.Name] {
 				wait.Reset(w.wait())
 			}
-		case <-w.events.Errors:
+		case <-w.events.Errors: //nolint:errcheck // an overflow: all is looked at afterwards anyway
 		case <-wait.C:
 			return true
 		case <-deadline.C:
