@@ -49,7 +49,7 @@ func TestBounds(t *testing.T) {
 		{"type", "BEGIN { $x = (", "struct ", "*)1; }", true},
 		{"stars", "BEGIN { $x = (a ", "*", ")1; }", true},
 		{"lines", "", "\n", "BEGIN { }", true},
-		{"defines", "", "#define A 1\n", "BEGIN { A; }", false},
+		{"defines", "", "#define A 1\n", "BEGIN { A; }", true},
 		{"variables", "BEGIN { ", "$x = $y; $y = $z; $z = $x; ", "}", true},
 	}
 	for _, tt := range tests {

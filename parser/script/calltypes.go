@@ -15,14 +15,18 @@ var callTypes = map[string]Type{
 	"len": {Kind: TypeInt, Bits: 64}, "strlen": {Kind: TypeInt, Bits: 64},
 	"pid": {Kind: TypeInt, Bits: 32}, "tid": {Kind: TypeInt, Bits: 32}, "ppid": {Kind: TypeInt, Bits: 32},
 	"socket_cookie": {Kind: TypeInt, Bits: 64}, "percpu_kaddr": {Kind: TypeInt, Bits: 64},
-	"comm": {Kind: TypeString, Size: 16}, "pton": {Kind: TypeArray},
+	"pton": {Kind: TypeArray},
+	"comm": {Kind: TypeString, Size: 16}, "pcomm": {Kind: TypeString, Size: 16}, "leader_comm": {Kind: TypeString, Size: 16},
+	"leader_tid": {Kind: TypeInt, Bits: 32}, "probetype": {Kind: TypeString}, "syscall_name": {Kind: TypeString},
+	"is_err": {Kind: TypeBool}, "has_cpid": {Kind: TypeBool}, "find": {Kind: TypeBool}, "delete": {Kind: TypeBool},
+	"usermode": {Kind: TypeInt, Bits: 8}, "skboutput": {Kind: TypeInt, Bits: 32},
 }
 
 func (in *inference) callType(n *node, b *body) *Type {
 	switch n.name {
-	case "kstack", "ustack":
+	case "kstack", "ustack", "dw_ustack":
 		kind := TypeKernelStack
-		if n.name == "ustack" {
+		if n.name != "kstack" {
 			kind = TypeUserStack
 		}
 		t := Type{Kind: kind, StackMode: "bpftrace"}
@@ -41,6 +45,10 @@ func (in *inference) callType(n *node, b *body) *Type {
 			}
 		}
 		return &t
+	case "kptr", "uptr":
+		if len(n.kids) == 1 {
+			return in.infer(n.kids[0], b)
+		}
 	case "bswap":
 		if len(n.kids) == 1 {
 			if t := in.infer(n.kids[0], b); t == nil || t.Kind == TypeInt {
@@ -53,6 +61,9 @@ func (in *inference) callType(n *node, b *body) *Type {
 			return in.infer(n.kids[1], b)
 		}
 		return &Type{Kind: TypeBool}
+	}
+	if len(n.kids) == 0 && builtins[n.name] { // cpu() is cpu, from 0.25 on
+		return in.identType(n.name, b)
 	}
 	if t, ok := callTypes[n.name]; ok {
 		return &t

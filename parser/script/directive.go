@@ -56,15 +56,30 @@ func (p *parser) define(d Directive, start int) {
 	if len(tokens) == 0 {
 		return // bpftrace keeps no macro without a value
 	}
-	_, twice := p.defines[name]
+	before, twice := p.defines[name]
 	switch {
+	case isConstant(tokens) && (!twice || isConstant(before) && before[len(before)-1].kind == tokens[len(tokens)-1].kind):
+		// Whichever it is, it hides nothing: #define AF_INET 2 for kernels without BTF.
 	case twice:
 		p.unclear(start, name+" is defined twice")
 	case p.conditional > 0:
 		p.unclear(start, name+" is defined on a condition")
+	}
+	switch {
 	case builtins[name] || keywords[name]:
 		// Versions differ on which word they replace first.
 		p.unclear(start, "#define of bpftrace's own "+name)
 	}
 	p.defines[name] = tokens
+}
+
+// isConstant reports whether a #define stands for one number or string.
+func isConstant(tokens []token) bool {
+	for i, t := range tokens {
+		last := i == len(tokens)-1
+		if last && t.kind != tokInt && t.kind != tokString || !last && !t.is("-") {
+			return false
+		}
+	}
+	return true
 }

@@ -114,6 +114,12 @@ func (in *inference) callUses(n *node, b *body) []*node {
 			continue
 		}
 		switch {
+		case n.name == "find" && i == 0 && len(n.kids) == 3: // find(@m, key, $value)
+			in.use(k, n.kids[1:2], b, false)
+			if v := n.kids[2]; v.op == opVar {
+				to := in.variable(b, v.name)
+				to.from = append(to.from, source{n: k})
+			}
 		case (n.name == "delete" || n.name == "has_key") && i == 0 && len(n.kids) > 1:
 			in.use(k, n.kids[1:], b, false)
 		case mapReaders[n.name]:

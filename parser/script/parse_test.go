@@ -122,7 +122,9 @@ func TestParse(t *testing.T) {
 		{"a define of a define", "#define D cat\n#define C D(\"x\")\nBEGIN { C; }", "calls", `3:9 cat(C)`},
 		{"a call is not replaced", "#define C cat\nBEGIN { C(1); }", "calls", `2:9 C(1)`},
 		{"a value", "#define N \"x\"\nBEGIN { @[N] = N; }", "maps", "@[:string2] value string2"},
-		{"defined on a condition", "#ifdef X\n#define A 1\n#endif\nBEGIN {}", "unclear", "2:1 A is defined on a condition"},
+		{"defined on a condition", "#ifdef X\n#define A a\n#endif\nBEGIN {}", "unclear", "2:1 A is defined on a condition"},
+		{"a constant on a condition", "#ifdef X\n#define A -2 /* x */\n#else\n#define A 3\n#endif\nBEGIN {}", "unclear", ""},
+		{"defined as two things", "#define A 1\n#define A \"x\"\nBEGIN {}", "unclear", "2:1 A is defined twice"},
 		{"a builtin defined", "#define pid 1\nBEGIN {}", "unclear", "1:1 #define of bpftrace's own pid"},
 
 		// Maps: kinds.
@@ -162,6 +164,7 @@ func TestParse(t *testing.T) {
 		{"through macros", "macro m(@x, k) { @x[k] = count(); }\nmacro n(@y) { m(@y, 1); }\nBEGIN { n(@a); m(@b, 2); }", "maps",
 			"@a[k:?] count uint64; @b[k:?] count uint64"},
 		{"from another map", "BEGIN { @a[@b, @c] = 1; @b = comm; @c = count(); }", "maps", "@a[b:string16,c:uint64] value int64; @b[] value string16; @c[] count uint64"},
+		{"find", "BEGIN { @a[pid] = comm; if (find(@a, 1, $c)) { @b[$c, cpu()] = 1; } }", "maps", "@a[pid:int64] value string16; @b[c:string16,cpu:uint32] value int64"},
 		{"declared", "let @m = hash(5);\nBEGIN { @m[comm] = 1; }", "maps", "@m[comm:string16] value int64"},
 
 		// Expressions.
