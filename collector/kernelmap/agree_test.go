@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "rewrite testdata/golden from live runs"
 func TestLiveAgreesWithJSON(t *testing.T) {
 	for version, path := range bpftraces(t) {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel() // bpftrace mostly waits
 			for _, c := range testCases(t) {
 				t.Run(c.name, func(t *testing.T) {
 					if !c.runs(version) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tracecar/parser"
 	"tracecar/parser/script"
 
 	"golang.org/x/sys/unix"
@@ -102,4 +103,28 @@ func cpuOf(b *testing.B, pid int) time.Duration {
 	utime, _ := strconv.Atoi(f[11])
 	stime, _ := strconv.Atoi(f[12])
 	return time.Duration(utime+stime) * 10 * time.Millisecond
+}
+
+// BenchmarkJoin pairs 100,000 printed rows with as many of the kernel.
+func BenchmarkJoin(b *testing.B) {
+	for _, version := range []string{"0.23.2", "0.27.1"} {
+		b.Run(version, func(b *testing.B) {
+			table := &Table{Name: "@k", Keyed: true}
+			var printed []parser.Row
+			for i := range int64(100_000) {
+				key := []Part{{Value: parser.Int(i), size: 8}, {Value: parser.Text("some comm")}}
+				text, _ := Render(version, key)
+				table.Rows = append(table.Rows, Row{Key: key, Value: parser.Int(i % 10)})
+				printed = append(printed, parser.Row{Key: text, Value: parser.Int(i % 10)})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, j := range Join(version, table, printed) {
+					if j.Key == nil {
+						b.Fatal(i)
+					}
+				}
+			}
+		})
+	}
 }

@@ -16,9 +16,11 @@ type Part struct {
 	// Opaque says that bpftrace formats this part itself (a stack, a symbol,
 	// an address, an enum): Value is KindNone and the text must come from its JSON.
 	Opaque bool
-	// Unsure says that the script does not tell the type, and that Value is
-	// the likeliest reading of the bytes (BTF knows sizes, not signs). It is
-	// right if bpftrace prints the like: Match and Resolve check that.
+	// Unsure says that Value is the likeliest reading of the bytes, but that
+	// bpftrace's print, where there is one, has the last word (Match and
+	// Resolve ask it): the script does not tell the type, or the integer's top
+	// bit is set and its sign only inferred from the script. BTF knows sizes,
+	// not signs.
 	Unsure bool
 
 	form  form

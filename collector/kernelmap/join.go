@@ -2,16 +2,15 @@ package kernelmap
 
 import (
 	"slices"
-	"strconv"
 
 	"tracecar/parser"
 )
 
 // Joined is a row that bpftrace printed, with what the kernel knows of it.
 type Joined struct {
-	// Key is the exact key; nil where no row of the kernel, or more than one,
-	// can be it. Opaque parts hold bpftrace's text where that can be told
-	// apart from the other parts' (see Resolve).
+	// Key is the exact key; nil where the rows of the kernel leave open which
+	// it is. Opaque parts hold bpftrace's text where that can be told apart
+	// from the other parts' (see Resolve).
 	Key []Part
 	// Value is the printed one, except where the kernel's agrees with it and
 	// says more: bucket ranges that bpftrace labels wrongly, buffers,
@@ -19,193 +18,130 @@ type Joined struct {
 	Value parser.Value
 }
 
-// joinTries bounds the comparisons for keys with opaque parts.
-const joinTries = 5_000_000
-
 // Join pairs rows as bpftrace printed them with a table's. The answer has one
-// Joined per printed row, in order. Different keys that print alike are told
-// apart by their values; where those are equal too it does not matter.
-// Rows of the table that nothing printed is like are not in the answer.
+// Joined per printed row, in order; rows of the table that nothing printed is
+// like are not in it. Different keys that print alike are told apart by their
+// values, so both must show the same state: what bpftrace printed in the end,
+// and a dump made after that. Keys that nothing else prints like are exact
+// even if the state moved in between.
 func Join(version string, t *Table, printed []parser.Row) []Joined {
 	d, _ := dialectOf(version)
-	out := make([]Joined, len(printed))
+	j := joiner{d: d, t: t, printed: printed, out: make([]Joined, len(printed))}
 	for i, p := range printed {
-		out[i].Value = p.Value
+		j.out[i].Value = p.Value
 	}
-	if !t.Keyed {
+	switch {
+	case !t.Keyed:
 		if len(printed) == 1 && len(t.Rows) == 1 {
-			out[0].Key, out[0].Value = []Part{}, d.better(t.Rows[0], printed[0].Value)
+			j.out[0].Key, j.out[0].Value = []Part{}, d.better(t.Rows[0], printed[0].Value)
 		}
-		return out
+	case slices.ContainsFunc(t.Rows, func(r Row) bool { return opaqueKey(r.Key) }):
+		j.opaque()
+	default:
+		j.sure()
 	}
-	j := joiner{d: d, t: t, byText: map[string][]int{}, used: make([]bool, len(t.Rows))}
-	j.index()
-	// First the rows whose value agrees; what is left may have changed since.
-	for i, p := range printed {
-		for _, r := range j.candidates(p.Key) {
-			if !j.used[r] && d.agrees(t.Rows[r], p.Value) {
-				j.take(&out[i], r, p)
-				break
-			}
-		}
-	}
-	for i, p := range printed {
-		if out[i].Key != nil {
-			continue
-		}
-		free := slices.DeleteFunc(slices.Clone(j.candidates(p.Key)), func(r int) bool { return j.used[r] })
-		if len(free) == 1 {
-			j.take(&out[i], free[0], p)
-		}
-	}
-	return out
+	return j.out
+}
+
+func opaqueKey(key []Part) bool {
+	return slices.ContainsFunc(key, func(p Part) bool { return p.Opaque })
 }
 
 type joiner struct {
-	d      dialect
-	t      *Table
-	byText map[string][]int // rows by each text their key may print as
-	opaque []int            // rows with an opaque part
-	tries  int
-	used   []bool
+	d       dialect
+	t       *Table
+	printed []parser.Row
+	out     []Joined
+	tries   int
 }
 
-func (j *joiner) index() {
-	for i, r := range j.t.Rows {
-		if slices.ContainsFunc(r.Key, func(p Part) bool { return p.Opaque }) {
-			j.opaque = append(j.opaque, i)
-			continue
+// sure pairs rows by the text that their keys print as. Where several rows
+// print alike, all of them must find their values, or none is paired.
+func (j *joiner) sure() {
+	// Chains of the printed rows and of the table's rows, by text.
+	first := make(map[string]int32, len(j.printed))
+	next, rows := make([]int32, len(j.printed)), make([]int32, len(j.printed))
+	for i := len(j.printed) - 1; i >= 0; i-- {
+		next[i], rows[i] = -1, -1
+		if had, ok := first[j.printed[i].Key]; ok {
+			next[i] = had
 		}
-		for _, text := range j.d.texts(r.Key) {
-			if had := j.byText[text]; len(had) == 0 || had[len(had)-1] != i {
-				j.byText[text] = append(had, i)
-			}
+		first[j.printed[i].Key] = int32(i)
+	}
+	nextRow := make([]int32, len(j.t.Rows))
+	var buf []byte
+	for r := range j.t.Rows {
+		var head int32
+		var ok bool
+		if buf, ok = j.d.appendKey(buf[:0], j.t.Rows[r].Key); ok {
+			head, ok = first[string(buf)]
+		} else {
+			head, ok = j.oneOf(first, j.d.texts(j.t.Rows[r].Key))
+		}
+		if ok {
+			nextRow[r], rows[head] = rows[head], int32(r)
+		}
+	}
+	for head, r := range rows {
+		switch {
+		case r < 0:
+		case next[head] < 0 && nextRow[r] < 0 && !j.t.Truncated:
+			j.pair(head, j.t.Rows[r])
+		default:
+			j.group(chain(next, int32(head)), chain(nextRow, r))
 		}
 	}
 }
 
-// candidates returns the rows whose key may print as text.
-func (j *joiner) candidates(text string) []int {
-	if len(j.opaque) == 0 {
-		return j.byText[text]
+// pair makes printed row p a row of the table, if its text leaves nothing open.
+func (j *joiner) pair(p int, row Row) {
+	if key, ok := j.resolved(row.Key, j.printed[p].Key); ok {
+		j.out[p] = Joined{Key: key, Value: j.d.better(row, j.printed[p].Value)}
 	}
-	all := slices.Clone(j.byText[text])
-	for _, i := range j.opaque {
-		if j.used[i] {
-			continue
+}
+
+// oneOf returns the head of the only text that was printed.
+func (j *joiner) oneOf(first map[string]int32, texts []string) (head int32, ok bool) {
+	for _, t := range texts {
+		if h, found := first[t]; found && (!ok || h == head) {
+			head, ok = h, true
+		} else if found {
+			return 0, false
 		}
-		if j.tries++; j.tries > joinTries {
-			return nil
-		}
-		if j.d.match(j.t.Rows[i].Key, text) {
-			all = append(all, i)
-		}
+	}
+	return head, ok
+}
+
+func chain(next []int32, i int32) []int32 {
+	var all []int32
+	for ; i >= 0; i = next[i] {
+		all = append(all, i)
 	}
 	return all
 }
 
-func (j *joiner) take(out *Joined, r int, p parser.Row) {
-	row := j.t.Rows[r]
-	key, ok := j.d.resolve(row.Key, p.Key)
-	if !ok {
+// group pairs the rows of one text.
+func (j *joiner) group(printed, rows []int32) {
+	if len(printed) != len(rows) {
 		return
 	}
-	j.used[r] = true
-	out.Key, out.Value = key, j.d.better(row, p.Value)
-}
-
-// better returns the kernel's value where it is the printed one, only exact.
-func (d dialect) better(row Row, printed parser.Value) parser.Value {
-	if row.Opaque || row.Unsure || !d.agrees(row, printed) {
-		return printed
-	}
-	return row.Value
-}
-
-// agrees tells whether a printed value is the row's, knowing how bpftrace's
-// JSON errs.
-func (d dialect) agrees(row Row, printed parser.Value) bool {
-	v := row.Value
-	if row.Opaque || v.Equal(printed) {
-		return true
-	}
-	switch v.Kind() {
-	case parser.KindBuckets:
-		return d.sameBuckets(v.Buckets(), printed.Buckets())
-	case parser.KindInt, parser.KindUint:
-		return d.sameInt(v, row.Unsure, printed)
-	case parser.KindStats:
-		a, b := v.Stats(), printed.Stats()
-		return d.sameInt(a.Count, false, b.Count) && d.sameInt(a.Total, row.Unsure, b.Total) &&
-			(row.Unsure || d.sameInt(a.Average, false, b.Average))
-	case parser.KindText: // a buffer
-		if !d.squeeze {
-			return bufferText(v.Text()) == printed.Text()
-		}
-		b := make([]byte, 0, len(printed.Elems()))
-		for _, e := range printed.Elems() {
-			n, _ := e.Int64()
-			b = append(b, byte(n))
-		}
-		return string(b) == v.Text()
-	case parser.KindArray:
-		return slices.EqualFunc(v.Elems(), printed.Elems(), func(a, b parser.Value) bool {
-			return d.agrees(Row{Value: a, Unsure: row.Unsure}, b)
-		})
-	}
-	return false
-}
-
-func (d dialect) sameInt(v parser.Value, unsure bool, printed parser.Value) bool {
-	if v.Equal(printed) {
-		return true
-	}
-	if printed.Kind() == parser.KindBool {
-		return unsure && word(v) == map[bool]uint64{true: 1}[printed.Bool()]
-	}
-	if d.narrow && printed.Kind() == parser.KindText { // 0.24 on: integers beyond 2^53
-		if printed.Text() == decimal(v) {
-			return true
-		}
-		return unsure && printed.Text() == strconv.FormatUint(word(v), 10)
-	}
-	if k := printed.Kind(); k != parser.KindInt && k != parser.KindUint {
-		return false
-	}
-	// Up to 0.23 pointers and some unsigned values print as signed ones.
-	if word(v) == word(printed) {
-		return unsure || !d.narrow
-	}
-	n, m := word(v), word(printed)
-	return unsure && (uint32(n) == uint32(m) && m>>32 == 0 || uint16(n) == uint16(m) && m>>16 == 0 || uint8(n) == uint8(m) && m>>8 == 0)
-}
-
-func word(v parser.Value) uint64 {
-	if n, ok := v.Int64(); ok {
-		return uint64(n)
-	}
-	u, _ := v.Uint64()
-	return u
-}
-
-func decimal(v parser.Value) string {
-	if n, ok := v.Int64(); ok {
-		return strconv.FormatInt(n, 10)
-	}
-	return strconv.FormatUint(word(v), 10)
-}
-
-// sameBuckets allows wrong labels of the topmost bucket: 0.17 labels hist's
-// bucket from 2^31 on "-2147483648 to 0", and up to 0.23 lhist's overflow
-// begins at max even if the last whole step ends before.
-func (d dialect) sameBuckets(a, b []parser.Bucket) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] && (d.narrow || i != len(a)-1 || a[i].HasMax || a[i].Count != b[i].Count) {
-			return false
+	if len(rows) > 1 || j.t.Truncated {
+		for i, p := range printed {
+			at := slices.IndexFunc(rows[i:], func(r int32) bool { return j.d.agrees(j.t.Rows[r], j.printed[p].Value) })
+			if at < 0 {
+				return
+			}
+			rows[i], rows[i+at] = rows[i+at], rows[i]
 		}
 	}
-	return true
+	for i, p := range printed {
+		j.pair(int(p), j.t.Rows[rows[i]])
+	}
+}
+
+func (j *joiner) resolved(key []Part, text string) ([]Part, bool) {
+	if !slices.ContainsFunc(key, func(p Part) bool { return p.Opaque || p.Unsure }) {
+		return key, true
+	}
+	return j.d.resolve(key, text)
 }

@@ -121,3 +121,34 @@ func TestJoinLeavesOpen(t *testing.T) {
 		t.Errorf("a value that the kernel no longer has became %d", n)
 	}
 }
+
+// TestJoinOfOpaqueKeysLeavesOpen: of two stacks counted alike nothing says
+// which goes with which of two names that print alike.
+func TestJoinOfOpaqueKeysLeavesOpen(t *testing.T) {
+	row := func(name string, n int64) Row {
+		return Row{Key: []Part{{Opaque: true}, text(name)}, Value: parser.Int(n)}
+	}
+	table := &Table{Keyed: true, Rows: []Row{row("x y", 5), row("xy", 5), row("x  y", 6), row("z", 5), row("z", 7)}}
+	got := Join("0.27.1", table, []parser.Row{
+		{Key: "f,xy", Value: parser.Int(5)}, {Key: "g,xy", Value: parser.Int(5)}, {Key: "h,xy", Value: parser.Int(6)},
+		{Key: "a,z", Value: parser.Int(5)}, {Key: "b,z", Value: parser.Int(8)},
+	})
+	for i, want := range []string{"", "", `"h" "x  y" `, `"a" "z" `, `"b" "z" `} {
+		if keyText(got[i].Key) != want {
+			t.Errorf("row %d: %s, want %s", i, keyText(got[i].Key), want)
+		}
+	}
+}
+
+// TestJoinNeedsAllOfAGroup: "a b" went from 1 to 2 and "ab" from 2 to 3
+// between the print and the dump; the 2 must not join the wrong one.
+func TestJoinNeedsAllOfAGroup(t *testing.T) {
+	table := &Table{Keyed: true, Rows: []Row{
+		{Key: []Part{text("a b")}, Value: parser.Int(2)}, {Key: []Part{text("ab")}, Value: parser.Int(3)},
+	}}
+	for _, j := range Join("0.27.1", table, []parser.Row{{Key: "ab", Value: parser.Int(1)}, {Key: "ab", Value: parser.Int(2)}}) {
+		if j.Key != nil {
+			t.Errorf("joined %s = %v", keyText(j.Key), j.Value)
+		}
+	}
+}

@@ -101,6 +101,42 @@ func tupleOf(elems []Part) Part {
 	return p
 }
 
+// appendKey appends the print of a key whose parts are sure and plain; ok is
+// false for others. It is Render without garbage.
+func (d dialect) appendKey(b []byte, parts []Part) (text []byte, ok bool) {
+	for i := range parts {
+		p := &parts[i]
+		if p.Opaque || p.Unsure || p.form != formPlain {
+			return b, false
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		switch p.Value.Kind() {
+		case parser.KindInt:
+			n, _ := p.Value.Int64()
+			b = strconv.AppendInt(b, n, 10)
+		case parser.KindText:
+			s := p.Value.Text()
+			if !d.squeeze {
+				b = append(b, s...)
+				continue
+			}
+			for j := range len(s) {
+				if s[j] != ' ' {
+					b = append(b, s[j])
+				}
+			}
+		default:
+			b = append(b, d.printsScalar(p.Value)...)
+		}
+	}
+	if n := len(b); d.squeeze && len(parts) == 1 && n >= 2 && b[0] == '(' && b[n-1] == ')' {
+		b = b[1 : n-1]
+	}
+	return b, true
+}
+
 // texts lists the ways a key without opaque parts can be printed.
 func (d dialect) texts(parts []Part) []string {
 	all := []string{""}
