@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -17,7 +18,8 @@ import (
 type Hub struct {
 	// URL is the hub's; the registration is posted to URL/api/mcp/connect.
 	URL string
-	// ID and Name are this server's at the hub; both default to "tracecar".
+	// ID and Name are this server's at the hub; the defaults are
+	// "tracecar-HOSTNAME", so that hosts do not replace each other, and "tracecar".
 	ID, Name string
 	// Self is the URL under which the hub reaches this server.
 	Self string
@@ -90,6 +92,9 @@ func (s *Server) registration(h *Hub) (target string, body []byte, err error) {
 	}
 	if h.ID == "" {
 		h.ID = "tracecar"
+		if host, err := os.Hostname(); err == nil {
+			h.ID += "-" + host
+		}
 	}
 	if h.Name == "" {
 		h.Name = "tracecar"
