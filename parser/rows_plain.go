@@ -48,9 +48,11 @@ func (r *rows) plain(b []byte, i int) (next int, last bool) {
 		if !found || len(b)-j < 4 || b[j] != '"' || b[j+1] != ':' || b[j+2] != ' ' {
 			break
 		}
-		num, end, ok := plainInt(b, j+3)
+		num, end, ok := smallInt(b, j+3)
 		if !ok {
-			break
+			if num, end, ok = plainInt(b, j+3); !ok {
+				break
+			}
 		}
 		c := cell{num: uint64(num), end: uint32(at), kind: KindInt}
 		if kept = at; at >= keyBatch {
@@ -70,6 +72,20 @@ func (r *rows) plain(b []byte, i int) (next int, last bool) {
 	}
 	r.keys = keys[:kept]
 	return i, last
+}
+
+// smallInt is plainInt for what it reads most: one to seven digits.
+func smallInt(b []byte, from int) (n int64, end int, ok bool) {
+	if from+8 > len(b) {
+		return 0, 0, false
+	}
+	x := binary.LittleEndian.Uint64(b[from:]) ^ ones*'0'
+	other := ((x + ones*(0x80-10)) | x) & tops
+	bit := bits.TrailingZeros64(other) &^ 7 // 64 for eight digits
+	if c := byte(x>>bit) ^ '0'; bit == 0 || c != ',' && c != '}' || x&0xff == 0 && bit != 8 {
+		return 0, 0, false
+	}
+	return int64(eightDigits(x << (64 - bit))), from + bit/8, true
 }
 
 // plainInt reads an integer of up to 18 digits with a comma or brace behind
