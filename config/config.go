@@ -5,7 +5,7 @@ import "time"
 // Config is everything that can be configured. The struct tags of its fields
 // are what the loader, the validation and the JSON Schema go by: koanf is the
 // key in YAML, min and max bound a number or a duration, enum lists the words
-// allowed, path marks a file name (relative ones are made absolute on load).
+// allowed (with an empty one first where it may be left empty), path marks a file name (relative ones are made absolute on load).
 type Config struct {
 	// Listen is the address of the HTTP face, host:port. Another host than loopback wants auth.
 	Listen string `koanf:"listen"`

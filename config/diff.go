@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 )
@@ -37,7 +36,7 @@ func Diff(before, after *Config) Changes {
 		switch {
 		case !still:
 			c.Removed = append(c.Removed, name)
-		case !reflect.DeepEqual(essence(p), essence(q)):
+		case !same(essence(p), essence(q)):
 			c.Changed = append(c.Changed, name)
 		}
 	}
@@ -71,43 +70,51 @@ func byName(c *Config) map[string]Probe {
 }
 
 // essence is a probe without what does not change what it does: where its
-// script stands, and whether a list is empty or absent.
-func essence(p Probe) Probe {
+// script stands.
+func essence(p Probe) reflect.Value {
 	p.Script, p.File = "", ""
 	p.Versions = slices.Clone(p.Versions)
 	for i := range p.Versions {
 		p.Versions[i].Script, p.Versions[i].File = "", ""
 	}
-	p.Metrics, p.Spans = maps.Clone(p.Metrics), slices.Clone(p.Spans)
-	for name, m := range p.Metrics {
-		m.Attributes, m.Decode = orNil(m.Attributes), mapOrNil(m.Decode)
-		p.Metrics[name] = m
-	}
-	for i := range p.Spans {
-		p.Spans[i].Key, p.Spans[i].Attributes = orNil(p.Spans[i].Key), mapOrNil(p.Spans[i].Attributes)
-	}
-	p.Args, p.Versions, p.Spans, p.Metrics = orNil(p.Args), orNil(p.Versions), orNil(p.Spans), mapOrNil(p.Metrics)
-	return p
+	return reflect.ValueOf(p)
 }
 
-// same compares two sections; empty and absent are the same.
+// same is reflect.DeepEqual, but that an empty list is the same as none.
 func same(a, b reflect.Value) bool {
-	if k := a.Kind(); (k == reflect.Map || k == reflect.Slice) && a.Len() == 0 && b.Len() == 0 {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !same(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
 		return true
+	case reflect.Slice:
+		if a.Len() != b.Len() {
+			return false
+		}
+		for i := range a.Len() {
+			if !same(a.Index(i), b.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Map:
+		if a.Len() != b.Len() {
+			return false
+		}
+		for _, key := range a.MapKeys() {
+			if v := b.MapIndex(key); !v.IsValid() || !same(a.MapIndex(key), v) {
+				return false
+			}
+		}
+		return true
+	case reflect.Pointer:
+		if a.IsNil() || b.IsNil() {
+			return a.IsNil() == b.IsNil()
+		}
+		return same(a.Elem(), b.Elem())
 	}
-	return reflect.DeepEqual(a.Interface(), b.Interface())
-}
-
-func orNil[T any](s []T) []T {
-	if len(s) == 0 {
-		return nil
-	}
-	return s
-}
-
-func mapOrNil[K comparable, V any](m map[K]V) map[K]V {
-	if len(m) == 0 {
-		return nil
-	}
-	return m
+	return a.Equal(b)
 }

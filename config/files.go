@@ -138,7 +138,7 @@ func (k *check) script(path, inline, file string) string {
 		text = string(data)
 	}
 	switch {
-	case text == "" && file == "" && !k.c.src.explicit(key):
+	case text == "" && file == "":
 	case strings.TrimSpace(text) == "":
 		k.fail(key, "the script is empty", "")
 	case strings.ContainsRune(text, 0):

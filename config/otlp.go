@@ -12,7 +12,7 @@ type OTLP struct {
 	// Endpoint is the collector's URL, http://host:4317 or https://…: the scheme decides TLS. Empty: nothing is sent.
 	Endpoint string `koanf:"endpoint"`
 	// Protocol is grpc or http/protobuf; left out: http/protobuf for port 4318, else grpc.
-	Protocol string `koanf:"protocol" enum:"grpc,http/protobuf"`
+	Protocol string `koanf:"protocol" enum:",grpc,http/protobuf"`
 	// Interval is how often metrics are collected and sent.
 	Interval time.Duration `koanf:"interval" min:"100ms"`
 	// Timeout bounds one export with its retries.
@@ -39,7 +39,7 @@ type Signal struct {
 	// Endpoint is where this signal goes, in full: with http/protobuf no path is added to it.
 	Endpoint string `koanf:"endpoint"`
 	// Protocol is grpc or http/protobuf.
-	Protocol string `koanf:"protocol" enum:"grpc,http/protobuf"`
+	Protocol string `koanf:"protocol" enum:",grpc,http/protobuf"`
 	// Headers are sent beside those of otlp.
 	Headers map[string]string `koanf:"headers"`
 }

@@ -89,9 +89,9 @@ type Metric struct {
 	// Attributes name the parts of the map's key, in order.
 	Attributes []string `koanf:"attributes"`
 	// Type overrides what the map's aggregation tells: counter never falls.
-	Type string `koanf:"type" enum:"counter,updowncounter,gauge,histogram"`
+	Type string `koanf:"type" enum:",counter,updowncounter,gauge,histogram"`
 	// Buckets of a hist: explicit keeps bpftrace's own bounds, exact for integers; exponential makes an exponential histogram.
-	Buckets string `koanf:"buckets" enum:"explicit,exponential"`
+	Buckets string `koanf:"buckets" enum:",explicit,exponential"`
 	// ValueScale multiplies values and bucket bounds: 0.001 makes ms of us. Left out: values stay as they are.
 	ValueScale float64 `koanf:"value_scale"`
 	// Sum is the map whose sum() belongs to this hist: the histogram gets it as its sum. That map is then not exported by itself.
@@ -120,7 +120,7 @@ type Span struct {
 	// Duration is the field that is the duration.
 	Duration Field `koanf:"duration"`
 	// Unit is the unit of duration; left out: by the ending of the field's name (_ns, _us, _ms, _s), else ns.
-	Unit string `koanf:"unit" enum:"ns,us,ms,s"`
+	Unit string `koanf:"unit" enum:",ns,us,ms,s"`
 	// TimeUnit is the unit of start and end.
 	TimeUnit string `koanf:"time_unit" enum:"ns,us,ms,s"`
 	// Key are the fields, the same in both, that tell which end belongs to which start.

@@ -92,7 +92,7 @@ func (k *check) tags(v reflect.Value, path string) {
 		case fv.IsZero() && !k.given(key):
 		case f.enum != nil:
 			if word := fv.String(); !slices.Contains(f.enum, word) {
-				hint := "want one of " + strings.Join(f.enum, ", ")
+				hint := "want one of " + strings.TrimPrefix(strings.Join(f.enum, ", "), ", ")
 				if near := nearest(word, f.enum); near != "" {
 					hint = "did you mean " + near + "?"
 				}

@@ -12,7 +12,7 @@ func (k *check) auth() {
 	names := map[string]int{}
 	for i := range a.Tokens {
 		t, path := &a.Tokens[i], joinIndex("auth.tokens", i)
-		k.oneOf(path, "token_file", t.TokenFile != "", "token_env", t.TokenEnv != "")
+		k.oneOf(path, "token_file", t.TokenFile, "token_env", t.TokenEnv)
 		if first, twice := names[t.Name]; twice && t.Name != "" {
 			k.fail(join(path, "name"), fmt.Sprintf("duplicate token name %q", t.Name), k.already(join(joinIndex("auth.tokens", first), "name")))
 		} else {
@@ -71,21 +71,25 @@ func (k *check) role(key, name string) {
 	k.fail(key, fmt.Sprintf("there is no role %q", name), hint)
 }
 
-// oneOf wants exactly one of a few keys; names and their presence alternate.
-func (k *check) oneOf(path string, keys ...any) {
-	var names, there []string
+// oneOf wants exactly one of a few keys; names and their values alternate.
+func (k *check) oneOf(path string, keys ...string) {
+	var names, filled, empty []string
 	for i := 0; i < len(keys); i += 2 {
-		name := keys[i].(string)
+		name, value := keys[i], keys[i+1]
 		names = append(names, name)
-		if keys[i+1].(bool) || k.given(join(path, name)) {
-			there = append(there, name)
+		if value != "" {
+			filled = append(filled, name)
+		} else if k.given(join(path, name)) {
+			empty = append(empty, name)
 		}
 	}
 	switch want := strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]; {
-	case len(there) == 0:
+	case len(filled) > 1:
+		k.fail(join(path, filled[1]), strings.Join(filled, " and ")+" exclude each other", "keep one")
+	case len(filled) == 0 && len(empty) > 0:
+		k.fail(join(path, empty[0]), "must not be empty", "")
+	case len(filled) == 0:
 		k.fail(path, "one of "+want+" is missing", "")
-	case len(there) > 1:
-		k.fail(join(path, there[1]), strings.Join(there, " and ")+" exclude each other", "keep one")
 	}
 }
 

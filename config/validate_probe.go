@@ -39,13 +39,12 @@ func (k *check) probe(path string, p *Probe) {
 		}
 		k.fail(join(path, "name"), fmt.Sprintf("%q is not a probe's name", p.Name), hint)
 	}
-	script, file, library := p.Script != "", p.File != "", p.Library != ""
-	if script || file || library || len(p.Versions) == 0 {
-		k.oneOf(path, "script", script, "file", file, "library", library)
+	if p.Script+p.File+p.Library != "" || len(p.Versions) == 0 {
+		k.oneOf(path, "script", p.Script, "file", p.File, "library", p.Library)
 	}
 	for i := range p.Versions {
 		v, inner := &p.Versions[i], joinIndex(join(path, "versions"), i)
-		k.oneOf(inner, "script", v.Script != "", "file", v.File != "", "library", v.Library != "")
+		k.oneOf(inner, "script", v.Script, "file", v.File, "library", v.Library)
 		if _, err := ParseConstraint(v.Bpftrace); err != nil && v.Bpftrace != "" {
 			k.fail(join(inner, "bpftrace"), err.Error(), `write ">=0.22", "<0.21", ">=0.17, <0.23" or "0.23"`)
 		}
@@ -67,7 +66,8 @@ func (k *check) probe(path string, p *Probe) {
 // timing checks continuous, periodic and scheduled probes against what they
 // may have.
 func (k *check) timing(path string, p *Probe) {
-	every, schedule := p.Every > 0 || k.given(join(path, "every")), p.Schedule != "" || k.given(join(path, "schedule"))
+	every := p.Every > 0 || k.given(join(path, "every"))
+	schedule := p.Schedule != "" || !every && k.given(join(path, "schedule"))
 	switch {
 	case every && schedule:
 		k.fail(join(path, "schedule"), "every and schedule exclude each other", "keep one")
