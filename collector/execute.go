@@ -73,7 +73,7 @@ func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *exe
 	if err != nil {
 		return nil, nil, err
 	}
-	parsed := script.Parse(run.script.Source)
+	parsed := parseLive(run.script.Source)
 	run.mu.Lock()
 	run.version = bt.Version().String()
 	run.fold.Translator = NewTranslator(parsed, run.version, run.script.MaxRows)

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"os"
 	"time"
 
 	"tracecar/parser"
@@ -63,4 +64,10 @@ type RunInfo struct {
 	Started time.Time
 	// Run is the handle, for Snapshot and Progress.
 	Run *Run
+}
+
+// parseLive parses a script that runs on this kernel, which tells the types of
+// tracepoint arguments.
+func parseLive(source string) *script.Script {
+	return script.ParseWith(source, script.TracepointFields(os.DirFS("/sys/kernel/tracing")))
 }

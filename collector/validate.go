@@ -37,7 +37,7 @@ type MapOutline struct {
 // and that its probes exist. Where no verdict is reached the script is not
 // valid, and a diagnostic says why.
 func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
-	parsed := script.Parse(s.Source)
+	parsed := parseLive(s.Source)
 	v := &Validation{Diagnostics: []Diagnostic{}, Probes: []ProbeMatch{}, Maps: []MapOutline{}, Functions: []string{}}
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]

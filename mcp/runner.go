@@ -29,6 +29,7 @@ type run interface {
 	Stop()
 	Progress() collector.Progress
 	Result(cursor int64) (*collector.Result, int64)
+	Now(ctx context.Context, cursor int64) (*collector.Result, int64)
 }
 
 // realRunner narrows a collector.Runner to the interface.

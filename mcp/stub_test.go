@@ -148,6 +148,10 @@ func (r *stubRun) Progress() collector.Progress {
 	return collector.Progress{Status: r.res.Status, Elapsed: time.Since(r.started), ProbesAttached: 2, Events: 120}
 }
 
+func (r *stubRun) Now(_ context.Context, cursor int64) (*collector.Result, int64) {
+	return r.Result(cursor)
+}
+
 func (r *stubRun) Result(cursor int64) (*collector.Result, int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,6 +14,8 @@ const (
 	// attachWait is how long start_run waits to learn whether the script
 	// compiles and attaches, so that its errors come back at once.
 	attachWait = 5 * time.Second
+	// snapshotWait bounds the reading of a live run's maps.
+	snapshotWait = 15 * time.Second
 	// sourceShown bounds the script's text in list_runs, in bytes.
 	sourceShown = 400
 )
@@ -39,9 +41,11 @@ func (s *Server) startRunTool() tool {
 			sudoParam, argsParam, maxEventsParam(o), maxRowsParam(o),
 		},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
-			r := s.runner.Start(script(c, a, timeoutOf(a, o.MaxTimeout)))
+			sc := script(c, a, timeoutOf(a, o.MaxTimeout))
+			sc.Snapshots = true
+			r := s.runner.Start(sc)
 			waitAttached(ctx, r)
-			return stateOf(r, 0)
+			return stateOf(ctx, r, 0)
 		},
 	}
 }
@@ -66,9 +70,12 @@ func waitAttached(ctx context.Context, r run) {
 	}
 }
 
-// stateOf answers with r's Result now: its events from cursor on.
-func stateOf(r run, cursor int64) *answer {
-	res, next := r.Result(cursor)
+// stateOf answers with r's Result now: its events from cursor on, and its
+// maps as they are at this moment.
+func stateOf(ctx context.Context, r run, cursor int64) *answer {
+	ctx, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
+	res, next := r.Now(ctx, cursor)
 	return answerRun(&runHead{ID: r.ID(), Started: r.Started().UTC().Format(time.RFC3339Nano), Cursor: next}, res)
 }
 
@@ -94,7 +101,7 @@ func (s *Server) getRunTool() tool {
 			if wait := time.Duration(a.number("wait") * float64(time.Second)); wait > 0 {
 				s.pause(ctx, r, wait, c.progress)
 			}
-			return stateOf(r, a.integer("cursor"))
+			return stateOf(ctx, r, a.integer("cursor"))
 		},
 	}
 }
@@ -149,7 +156,7 @@ func (s *Server) stopRunTool() tool {
 			// Many probes take long to detach (about 75 ms each); then the
 			// answer says running, and get_run has the rest.
 			s.pause(ctx, r, maxWait, c.progress)
-			return stateOf(r, 0)
+			return stateOf(ctx, r, 0)
 		},
 	}
 }
