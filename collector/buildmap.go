@@ -14,26 +14,37 @@ import (
 // last, so the first go.
 func (f *Translator) buildMap(p mapPrint, t *kernelmap.Table) (m Map, left uint64) {
 	sm := f.scriptMap(p.state.Name)
+	p.state = scalarStruct(sm, p.state)
 	m = Map{Name: p.state.Name, Kind: mapKind(sm, p), Keys: []string{}, Rows: []Row{}}
 	rows := p.state.Rows
 	if p.state.Keyed {
 		m.Keys = keyNames(sm)
 	}
-	var keys []mapkey.Key
-	if p.state.Keyed {
-		keys = mapkey.Resolve(f.source(m.Name, t), rows)
-	}
+	keys := mapkey.Resolve(f.source(m.Name, t), rows)
 	if f.maxRows > 0 && len(rows) > f.maxRows {
 		left = uint64(len(rows) - f.maxRows)
 	}
 	for i := int(left); i < len(rows); i++ {
-		r := Row{Value: typedValue(sm, rows[i].Value)}
-		if keys != nil {
+		r := Row{Value: typedValue(sm, keys[i].Value)}
+		if p.state.Keyed {
 			r.Key, r.Ambiguous = keys[i].Parts, keys[i].Ambiguous
 		}
 		m.Rows = append(m.Rows, r)
 	}
 	return m, left
+}
+
+// scalarStruct mends what only the script can tell: a scalar map that holds a
+// struct prints as a keyed map does.
+func scalarStruct(sm *script.Map, st *parser.MapState) *parser.MapState {
+	if sm == nil || sm.Keys != nil || sm.KeyUnclear || !st.Keyed || len(st.Rows) == 0 {
+		return st
+	}
+	fields := make([]parser.Field, len(st.Rows))
+	for i, r := range st.Rows {
+		fields[i] = parser.Field{Name: r.Key, Value: r.Value}
+	}
+	return &parser.MapState{Name: st.Name, Cut: st.Cut, Rows: []parser.Row{{Value: parser.Object(fields)}}}
 }
 
 // mapKind takes the kind from the script, or, without one, what the message

@@ -136,7 +136,9 @@ func formattedByBpftrace(s *script.Script) bool {
 
 func plainType(t script.Type) bool {
 	switch t.Kind {
-	case script.TypeInt, script.TypeBool, script.TypeString:
+	case script.TypeInt:
+		return t.Bits > 0 // else its sign is not known
+	case script.TypeBool, script.TypeString:
 		return true
 	case script.TypeTuple:
 		for _, e := range t.Elems {
@@ -239,7 +241,9 @@ func (r *Run) wait(proc *executor.Process, over <-chan string, o Options, onAtta
 func (f *fold) needsKernel() bool {
 	for i := range f.script.Maps {
 		m := &f.script.Maps[i]
-		if m.Keys != nil && mapkey.NeedsKernel(f.dialect, m.Keys, m.KeyUnclear) || f.prints(m.Name) && f.removesKeys(m.Name) {
+		if m.Keys != nil && mapkey.NeedsKernel(f.dialect, m.Keys, m.KeyUnclear) ||
+			m.Kind == script.KindLhist && f.dialect.MislabelsLhist ||
+			f.prints(m.Name) && f.removesKeys(m.Name) {
 			return true
 		}
 	}

@@ -139,7 +139,7 @@ func (f *fold) upgradeRows(m *Map, t *kernelmap.Table) {
 		}
 	}
 	src := f.source(m.Name, t)
-	src.Grown = true
+	src.Later = true
 	for i, k := range mapkey.Resolve(src, rows) {
 		m.Rows[at[i]].Key, m.Rows[at[i]].Ambiguous = k.Parts, k.Ambiguous
 	}

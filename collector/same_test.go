@@ -99,3 +99,28 @@ func canonical(t testing.TB, res *Result) any {
 	}
 	return v
 }
+
+// TestLhistOverflowStartsAfterTheLastStep holds 0.17 and 0.23 to what they
+// count, not to what they print: their last bucket begins at 90 here.
+func TestLhistOverflowStartsAfterTheLastStep(t *testing.T) {
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		res := runReal(t, p, Script{Source: `BEGIN { @ = lhist(95, 0, 100, 30); exit(); }`})
+		buckets := res.Maps[0].Rows[0].Value.Buckets()
+		if last := buckets[len(buckets)-1]; last.Min != 90 || last.HasMax {
+			t.Errorf("%s", asJSON(t, res.Maps))
+		}
+	})
+}
+
+func TestScalarMapOfAStruct(t *testing.T) {
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		res := runReal(t, p, Script{Source: `struct pair { int a; int b; }
+			interval:ms:1 { @s = *(struct pair *)curtask; exit(); }`})
+		if res.Status != StatusCompleted {
+			t.Skip("skip: this version does not copy a struct into a map: " + firstError(res).Message)
+		}
+		if len(res.Maps) != 1 || len(res.Maps[0].Keys) != 0 || len(res.Maps[0].Rows) != 1 || len(res.Maps[0].Rows[0].Value.Fields()) != 2 {
+			t.Errorf("%s", asJSON(t, res.Maps))
+		}
+	})
+}

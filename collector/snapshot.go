@@ -108,11 +108,11 @@ func readable(t *kernelmap.Table) bool {
 		return false
 	}
 	for _, row := range t.Rows {
-		if row.Opaque {
+		if row.Opaque || row.Unsure {
 			return false
 		}
 		for _, p := range row.Key {
-			if p.Opaque {
+			if p.Opaque || p.Unsure {
 				return false
 			}
 		}

@@ -11,8 +11,9 @@ type Dialect struct {
 	// DropsSpaces: all spaces and one outer pair of parentheses are deleted
 	// from every key (0.24 and later; measured on 0.27.0 and 0.27.1).
 	DropsSpaces bool
-	// BoolNumbers: booleans print as 1 and 0 (before 0.24), or -1 in a map of 0.23.
-	BoolNumbers bool
+	// MislabelsLhist: the overflow bucket of lhist() is printed as beginning at
+	// max, also where the last whole step ends before it (before 0.24).
+	MislabelsLhist bool
 	// DoubleEscapeUnknown: the version is not known, so a backslash in a key
 	// may be bpftrace's own second escape (0.22 and 0.23).
 	DoubleEscapeUnknown bool
@@ -30,5 +31,5 @@ func DialectOf(version string) Dialect {
 		return Dialect{Version: v, DropsSpaces: true, DoubleEscapeUnknown: true}
 	}
 	new := ma > 0 || mi >= 24
-	return Dialect{Version: v, DropsSpaces: new, BoolNumbers: !new}
+	return Dialect{Version: v, DropsSpaces: new, MislabelsLhist: !new}
 }

@@ -1,189 +1,107 @@
 package mapkey
 
 import (
-	"strings"
-
 	"tracecar/collector/kernelmap"
 	"tracecar/parser"
+	"tracecar/parser/script"
 )
 
-// sep joins the texts of parts for look-up; bpftrace's texts are free of it
-// in practice, and a collision only makes a row ambiguous.
-const sep = "\x00"
+// maxMatches bounds the comparisons of rows with the kernel's where parts of
+// the key are bpftrace's own words.
+const maxMatches = 1_000_000
 
-// fromKernel fills in the keys that are still ambiguous from the kernel's rows.
-func fromKernel(src Source, rows []parser.Row, cuts [][][]piece, keys []Key) {
-	ix := indexKernel(src)
-
-	// Rows that print alike, and have the same value, can be told apart by
-	// nothing; there are as many of them in the kernel, and which is which
-	// does not matter. So each such group hands out its kernel rows in turn.
-	handed := map[string]int{}
-	alike := map[string]int{}
-	for i := range rows {
-		if keys[i].Ambiguous {
-			alike[group(rows[i])]++
+// fromKernel fills in the keys that are still ambiguous, and the values that
+// bpftrace labels wrongly, from a copy of the same state.
+func fromKernel(src Source, types []script.Type, rows []parser.Row, keys []Key) {
+	for i, j := range kernelmap.Join(src.Dialect.Version, src.Kernel, rows) {
+		keys[i].Value = j.Value
+		if keys[i].Ambiguous && j.Key != nil {
+			if parts, ok := merge(src.Dialect, types, j.Key); ok {
+				keys[i].Parts, keys[i].Ambiguous = parts, false
+			}
 		}
+	}
+}
+
+// fromLaterKernel fills in keys from a copy read later, of a map that keeps
+// all its keys: a text that one kernel key prints as was that key.
+func fromLaterKernel(src Source, types []script.Type, rows []parser.Row, keys []Key) {
+	version := src.Dialect.Version
+	byText := map[string][]*kernelmap.Row{}
+	var others []*kernelmap.Row
+	for i := range src.Kernel.Rows {
+		row := &src.Kernel.Rows[i]
+		if text, ok := kernelmap.Render(version, row.Key); ok {
+			byText[text] = append(byText[text], row)
+		} else {
+			others = append(others, row)
+		}
+	}
+	if len(rows)*len(others) > maxMatches {
+		others = nil
+		byText = nil
 	}
 	for i := range rows {
 		if !keys[i].Ambiguous {
 			continue
 		}
-		found := ix.candidates(rows[i], cuts[i])
-		if len(found) == 0 {
-			continue
-		}
-		if !src.Grown {
-			found = withValue(found, rows[i].Value)
-		}
-		switch {
-		case len(found) == 0:
-		case same(found):
-			keys[i] = Key{Parts: found[0].parts}
-		case !src.Grown && noneFormatted(found):
-			g := group(rows[i])
-			if n := handed[g]; len(found) == alike[g] {
-				keys[i] = Key{Parts: found[n].parts}
-				handed[g] = n + 1
+		var found [][]parser.Value
+		for _, list := range [][]*kernelmap.Row{byText[rows[i].Key], others} {
+			for _, row := range list {
+				if !kernelmap.Match(version, row.Key, rows[i].Key) {
+					continue
+				}
+				resolved, ok := kernelmap.Resolve(version, row.Key, rows[i].Key)
+				parts, whole := merge(src.Dialect, types, resolved)
+				if !ok || !whole {
+					parts = nil // it may be this one, and cannot be told
+				}
+				found = append(found, parts)
 			}
 		}
+		if parts, ok := allSame(found); ok {
+			keys[i].Parts, keys[i].Ambiguous = parts, false
+		}
 	}
 }
 
-// candidate is a kernel row that can be the one printed, with the key it
-// would have.
-type candidate struct {
-	row       *kernelmap.Row
-	parts     []parser.Value
-	formatted bool // a part came from the printed text
-}
-
-type index struct {
-	src Source
-	// byText finds rows of which every part is known, by the whole text.
-	byText map[string][]*kernelmap.Row
-	// byParts finds the others by the texts of their known parts.
-	byParts map[string][]*kernelmap.Row
-}
-
-func indexKernel(src Source) *index {
-	ix := &index{src: src, byText: map[string][]*kernelmap.Row{}, byParts: map[string][]*kernelmap.Row{}}
-	for i := range src.Kernel.Rows {
-		row := &src.Kernel.Rows[i]
-		if text, ok := kernelmap.Render(src.Dialect.Version, row.Key); ok {
-			ix.byText[text] = append(ix.byText[text], row)
-			continue
-		}
-		if k, ok := ix.partsKey(row.Key, nil); ok {
-			ix.byParts[k] = append(ix.byParts[k], row)
-		}
-	}
-	return ix
-}
-
-// partsKey is the look-up key of a row with opaque parts: the texts of the
-// others. With a way to cut, the texts are those of the cut.
-func (ix *index) partsKey(parts []kernelmap.Part, way []piece) (string, bool) {
-	var b strings.Builder
-	for i, p := range parts {
-		if p.Opaque {
-			b.WriteString("?" + sep)
-			continue
-		}
-		text := ""
-		if way != nil {
-			text = way[i].text
-		} else {
-			t, ok := kernelmap.Render(ix.src.Dialect.Version, parts[i:i+1])
-			if !ok {
-				return "", false
-			}
-			text = t
-		}
-		b.WriteString("=" + text + sep)
-	}
-	return b.String(), true
-}
-
-func (ix *index) candidates(row parser.Row, ways [][]piece) []candidate {
-	var found []candidate
-	for _, r := range ix.byText[row.Key] {
-		found = append(found, candidate{row: r, parts: plain(r.Key)})
-	}
-	if len(ix.byParts) == 0 || len(ix.src.Kernel.Rows) == 0 {
-		return found
-	}
-	shape := ix.src.Kernel.Rows[0].Key
-	for _, way := range ways {
-		if len(way) != len(shape) {
-			continue
-		}
-		k, _ := ix.partsKey(shape, way)
-		for _, r := range ix.byParts[k] {
-			parts, ok := merge(r.Key, way)
-			if ok {
-				found = append(found, candidate{row: r, parts: parts, formatted: true})
-			}
-		}
-	}
-	return found
-}
-
-func plain(parts []kernelmap.Part) []parser.Value {
-	vs := make([]parser.Value, len(parts))
-	for i, p := range parts {
-		vs[i] = p.Value
-	}
-	return vs
-}
-
-// merge takes the opaque parts from the printed text and the others from the
-// kernel; ok is false where a printed part lost something.
-func merge(parts []kernelmap.Part, way []piece) (vs []parser.Value, ok bool) {
-	for i, p := range parts {
-		if !p.Opaque {
-			vs = append(vs, p.Value)
-			continue
-		}
-		if !way[i].exact {
+// merge reads bpftrace's own words in the opaque parts; ok is false where one
+// is missing or lost something.
+func merge(d Dialect, types []script.Type, key []kernelmap.Part) (parts []parser.Value, ok bool) {
+	parts = make([]parser.Value, len(key))
+	for i, p := range key {
+		parts[i] = p.Value
+		if p.Unsure && !p.Opaque {
 			return nil, false
 		}
-		vs = append(vs, way[i].value)
-	}
-	return vs, true
-}
-
-func withValue(found []candidate, v parser.Value) []candidate {
-	var kept []candidate
-	for _, c := range found {
-		if c.row.Opaque || SameValue(c.row.Value, v) {
-			kept = append(kept, c)
+		if !p.Opaque {
+			continue
 		}
+		if p.Value.Kind() != parser.KindText || i >= len(types) {
+			return nil, false
+		}
+		read, ok := readPart(d, types[i], p.Value.Text(), len(key) == 1)
+		if !ok || !read.exact {
+			return nil, false
+		}
+		parts[i] = read.value
 	}
-	return kept
+	return parts, true
 }
 
-func same(found []candidate) bool {
-	for _, c := range found[1:] {
-		for i := range c.parts {
-			if !c.parts[i].Equal(found[0].parts[i]) {
-				return false
+func allSame(found [][]parser.Value) ([]parser.Value, bool) {
+	if len(found) == 0 || found[0] == nil {
+		return nil, false
+	}
+	for _, f := range found[1:] {
+		if len(f) != len(found[0]) {
+			return nil, false
+		}
+		for i := range f {
+			if !f[i].Equal(found[0][i]) {
+				return nil, false
 			}
 		}
 	}
-	return true
-}
-
-func noneFormatted(found []candidate) bool {
-	for _, c := range found {
-		if c.formatted {
-			return false
-		}
-	}
-	return true
-}
-
-// group names the rows that print alike and have the same value.
-func group(row parser.Row) string {
-	return row.Key + sep + string(row.Value.AppendJSON(nil))
+	return found[0], true
 }

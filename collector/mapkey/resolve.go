@@ -14,6 +14,9 @@ type Key struct {
 	// text as one string.
 	Parts     []parser.Value
 	Ambiguous bool
+	// Value is the row's value, as the kernel has it where bpftrace labels it
+	// wrongly (the last bucket of lhist() before 0.24).
+	Value parser.Value
 }
 
 // Source is what is known about one map beside its rows.
@@ -26,38 +29,35 @@ type Source struct {
 	Unclear bool
 	// Kernel is the kernel's copy of the map, nil where there is none.
 	Kernel *kernelmap.Table
-	// Grown: Kernel was read after the rows were printed, and no key was
-	// deleted in between: it holds at least their keys, with other values.
-	Grown bool
+	// Later: Kernel was read after the rows were printed, and no key can have
+	// gone in between: it holds at least their keys, with other values.
+	Later bool
 }
 
-// Resolve returns one Key per row, in order.
+// Resolve returns one Key per row, in order. Rows of a scalar map have no key,
+// only a Value.
 func Resolve(src Source, rows []parser.Row) []Key {
 	keys := make([]Key, len(rows))
-	cuts := make([][][]piece, len(rows))
 	types := make([]script.Type, len(src.Parts))
 	for i, p := range src.Parts {
 		types[i] = p.Type
 	}
-	open := false
 	for i, row := range rows {
-		keys[i] = Key{Parts: []parser.Value{parser.Text(row.Key)}, Ambiguous: true}
+		keys[i] = Key{Parts: []parser.Value{parser.Text(row.Key)}, Ambiguous: true, Value: row.Value}
 		if src.Dialect.DoubleEscapeUnknown && strings.Contains(row.Key, `\`) {
-			open = true
 			continue
 		}
 		ways, more := splits(src.Dialect, types, row.Key)
 		if len(ways) == 1 && !more && !src.Unclear && allExact(ways[0]) {
-			keys[i] = Key{Parts: values(ways[0])}
-			continue
+			keys[i].Parts, keys[i].Ambiguous = values(ways[0]), false
 		}
-		if !more {
-			cuts[i] = ways
-		}
-		open = true
 	}
-	if open && src.Kernel != nil && !src.Kernel.Truncated {
-		fromKernel(src, rows, cuts, keys)
+	switch {
+	case src.Kernel == nil || src.Kernel.Truncated:
+	case src.Later:
+		fromLaterKernel(src, types, rows, keys)
+	default:
+		fromKernel(src, types, rows, keys)
 	}
 	return keys
 }

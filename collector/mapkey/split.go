@@ -14,14 +14,10 @@ const maxSplits = 64
 
 // piece is one part of one way to cut a key.
 type piece struct {
-	text  string
 	value parser.Value
 	// exact: value is what the script computed. Otherwise bpftrace shortened
 	// the text and only the kernel's copy can tell.
 	exact bool
-	// formatted: bpftrace makes this text itself, in user space (a stack, a
-	// symbol, an address), so the kernel's copy does not have it.
-	formatted bool
 }
 
 // splits returns the ways in which text can be cut into parts of the types
@@ -64,7 +60,6 @@ func splits(d Dialect, types []script.Type, text string) (ways [][]piece, more b
 // part of that type never prints like that. whole says that the part is the
 // whole key.
 func readPart(d Dialect, t script.Type, text string, whole bool) (p piece, ok bool) {
-	p.text = text
 	switch t.Kind {
 	case script.TypeInt, script.TypePointer:
 		v, ok := integer(t, text)
@@ -90,7 +85,7 @@ func readPart(d Dialect, t script.Type, text string, whole bool) (p piece, ok bo
 		return p, true
 	case script.TypeKernelStack, script.TypeUserStack:
 		frames, ok := Frames(text)
-		p.value, p.formatted = parser.Frames(frames), true
+		p.value = parser.Frames(frames)
 		// Columns of perf frames run together where spaces are dropped, and so
 		// do the words of a C++ symbol.
 		p.exact = !d.DropsSpaces || t.StackMode == "raw" || t.StackMode != "perf" && t.Kind == script.TypeKernelStack
@@ -99,17 +94,17 @@ func readPart(d Dialect, t script.Type, text string, whole bool) (p piece, ok bo
 		}
 		return p, ok
 	case script.TypeInet:
-		p.value, p.exact, p.formatted = parser.Text(text), true, true
+		p.value, p.exact = parser.Text(text), true
 		return p, text != "" && strings.Trim(text, "0123456789abcdefABCDEF:.") == ""
 	case script.TypeMAC:
-		p.value, p.exact, p.formatted = parser.Text(text), true, true
+		p.value, p.exact = parser.Text(text), true
 		return p, len(text) == 17 && strings.Trim(text, "0123456789abcdefABCDEF:") == ""
 	case script.TypeKernelSymbol, script.TypeUserSymbol, script.TypeProbe, script.TypeUsername:
-		p.value, p.formatted = parser.Text(text), true
+		p.value = parser.Text(text)
 		p.exact = !d.DropsSpaces || !strings.ContainsAny(text, "(<")
 		return p, true
 	case script.TypeTimestamp, script.TypeCgroupPath, script.TypeStrerror:
-		p.value, p.formatted = parser.Text(text), true
+		p.value = parser.Text(text)
 		p.exact = !d.DropsSpaces || t.Kind == script.TypeCgroupPath
 		return p, true
 	case script.TypeString:
@@ -131,7 +126,7 @@ func readPart(d Dialect, t script.Type, text string, whole bool) (p piece, ok bo
 // readTuple reads a tuple inside a key: "["a","b"]" is JSON on 0.23, "(a,b)"
 // on 0.24 and later. Only what can be read one way is exact.
 func readTuple(d Dialect, t script.Type, text string) (p piece, ok bool) {
-	p.text, p.value = text, parser.Text(text)
+	p.value = parser.Text(text)
 	if d.DropsSpaces && len(text) >= 2 && text[0] == '(' && text[len(text)-1] == ')' {
 		ways, more := splits(d, t.Elems, text[1:len(text)-1])
 		if len(ways) == 0 {
@@ -143,7 +138,6 @@ func readTuple(d Dialect, t script.Type, text string) (p piece, ok bool) {
 			for _, e := range ways[0] {
 				elems = append(elems, e.value)
 				p.exact = p.exact && e.exact
-				p.formatted = p.formatted || e.formatted
 			}
 			p.value = parser.Array(elems)
 		}
@@ -158,14 +152,11 @@ func integer(t script.Type, text string) (parser.Value, bool) {
 		n, err := strconv.ParseUint(hex, 16, 64)
 		return parser.Uint(n), err == nil
 	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && text[0] != '+' {
-		if n < 0 && (t.Kind == script.TypePointer || t.Kind == script.TypeInt && t.Bits == 64 && !t.Signed) {
-			return parser.Uint(uint64(n)), true
-		}
-		return parser.Int(n), true
+	v, ok := Number(text)
+	if n, fits := v.Int64(); fits && n < 0 && (t.Kind == script.TypePointer || t.Kind == script.TypeInt && t.Bits == 64 && !t.Signed) {
+		return parser.Uint(uint64(n)), ok
 	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	return parser.Uint(n), err == nil && text[0] != '+'
+	return v, ok
 }
 
 func isWord(s string) bool {
