@@ -124,6 +124,7 @@ func newProbes() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			prepareHost()
 			probes, err := r.Probes(cmd.Context(), strings.Join(args, ""), details)
 			if err != nil {
 				return &exitError{exitFailed, err}

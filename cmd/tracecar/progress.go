@@ -42,7 +42,7 @@ func progressLine(p collector.Progress, duration time.Duration) string {
 	if p.Attaching {
 		return fmt.Sprintf("attaching … %.0f s", p.Elapsed.Seconds())
 	}
-	line := fmt.Sprintf("%d probes attached, %.0f s", p.ProbesAttached, p.Elapsed.Seconds())
+	line := fmt.Sprintf("%d attached, %.0f s", p.ProbesAttached, p.Elapsed.Seconds())
 	if duration > 0 {
 		line += fmt.Sprintf(" of %.0f s", duration.Seconds())
 	}

@@ -55,6 +55,7 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 			if err != nil {
 				return err
 			}
+			prepareHost()
 			return runScript(cmd, r, s, format, stream)
 		},
 	}

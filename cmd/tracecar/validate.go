@@ -35,6 +35,7 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
 			if err != nil {
 				return err
 			}
+			prepareHost()
 			v := r.Validate(cmd.Context(), s)
 			if err := writeValidation(cmd, v, format); err != nil {
 				return &exitError{exitFailed, err}
