@@ -1,0 +1,229 @@
+package otlp
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"tracecar/collector"
+	"tracecar/parser"
+)
+
+// update takes the state of the map at one time. sum is the map that tells the
+// sums of this histogram, or nil; attached is since when maps are cumulative.
+// whole says that m has all rows: only then what is not there has gone, and
+// the overflow is exact.
+func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole bool) {
+	mm.points, mm.folded, mm.lost = mm.points[:0:0], 0, 0
+	if mm.leftOut != "" {
+		return
+	}
+	mm.look++
+	if mm.shape == shapeHistogram {
+		for i := range m.Rows {
+			mm.ladder.grow(m.Rows[i].Value.Buckets())
+		}
+	}
+	if mm.shape == shapeSeries {
+		mm.updateSeries(m, at)
+		return
+	}
+	sums := mm.sums(sum)
+	rest := point{sum: 0, attrs: mm.labels.overflow()}
+	folded := 0
+	// bpftrace sorts by value, ascending: the largest find a place first.
+	for i := range slices.Backward(m.Rows) {
+		r := &m.Rows[i]
+		p := point{time: at}
+		if !mm.value(r, &p) {
+			mm.lost++
+			continue
+		}
+		p.attrs = mm.labels.set(r)
+		if sums != nil {
+			p.sum = sums(r)
+		}
+		if s := mm.place(&p, attached); s == nil {
+			mm.merge(&rest, &p, folded == 0)
+			folded++
+		}
+	}
+	if whole {
+		mm.forget()
+	}
+	mm.finish(&rest, folded, attached, at, whole)
+	mm.last = at
+}
+
+// place finds the series of a point, and keeps the point there; nil where the
+// map has as many series as it may.
+func (mm *mapMetric) place(p *point, attached time.Time) *series {
+	d := p.attrs.Equivalent()
+	s := mm.series[d]
+	switch {
+	case s == nil && (mm.full || len(mm.series) >= mm.limit):
+		mm.full = true
+		return nil
+	case s == nil:
+		s = &series{start: attached}
+		if mm.vanished {
+			s.start = mm.last
+		}
+		mm.series[d] = s
+	case s.look == mm.look:
+		// Two keys that are one to whoever reads the attributes.
+		mm.merge(&mm.points[s.at], p, false)
+		mm.folded++
+		return s
+	}
+	s.look, s.at = mm.look, len(mm.points)
+	p.s = s
+	mm.points = append(mm.points, *p)
+	return s
+}
+
+// merge adds q to p, or makes p of it.
+func (mm *mapMetric) merge(p, q *point, first bool) {
+	switch mm.shape {
+	case shapeCounter, shapeUpDown:
+		p.num = p.num.add(q.num)
+	case shapeGauge:
+		switch {
+		case mm.kind == "min" && (first || q.num.less(p.num)), mm.kind == "max" && (first || p.num.less(q.num)):
+			p.num = q.num
+		case mm.kind != "min" && mm.kind != "max":
+			mm.lost++ // there is no sum of averages
+		}
+	default:
+		p.total += q.total
+		p.sum += q.sum
+		if p.counts == nil {
+			p.counts = make([]uint64, len(q.counts))
+		}
+		for i, n := range q.counts {
+			p.counts[i] += n
+		}
+	}
+}
+
+// forget drops the series that this look did not see.
+func (mm *mapMetric) forget() {
+	for d, s := range mm.series {
+		if s.look != mm.look {
+			delete(mm.series, d)
+			mm.vanished = true
+		}
+	}
+}
+
+// finish gives the points their start times, and adds the overflow.
+func (mm *mapMetric) finish(rest *point, folded int, attached, at time.Time, whole bool) {
+	for i := range mm.points {
+		p := &mm.points[i]
+		mm.started(p, p.s)
+	}
+	mm.folded += uint64(folded)
+	if folded == 0 {
+		return
+	}
+	switch {
+	case mm.shape == shapeGauge && mm.kind != "min" && mm.kind != "max":
+	case !whole:
+		// Rows are missing: what is left would not be the rest.
+		mm.lost += uint64(folded)
+	default:
+		if mm.overflow == nil {
+			mm.overflow = &series{start: attached}
+		}
+		rest.time = at
+		mm.started(rest, mm.overflow)
+		mm.points = append(mm.points, *rest)
+	}
+}
+
+// started gives a point its start time: that of its series, and a new one, the
+// time of the last look, where a cumulative value has fallen.
+func (mm *mapMetric) started(p *point, s *series) {
+	if mm.shape == shapeGauge {
+		return
+	}
+	fell := p.total < s.total || mm.shape == shapeCounter && p.num.less(s.num)
+	if !fell && len(p.counts) == len(s.counts) {
+		for i, n := range p.counts {
+			fell = fell || n < s.counts[i]
+		}
+	}
+	if fell && !mm.last.IsZero() {
+		s.start = mm.last
+	}
+	p.start = s.start
+	s.num, s.counts, s.total = p.num, p.counts, p.total
+}
+
+// sums finds the sum of a row of a histogram in the map declared for it.
+func (mm *mapMetric) sums(m *collector.Map) func(*collector.Row) float64 {
+	if m == nil {
+		return nil
+	}
+	byKey := make(map[string]float64, len(m.Rows))
+	for i := range m.Rows {
+		if n, ok := numberOf(m.Rows[i].Value, mm.decl.Scale); ok {
+			byKey[rowKey(&m.Rows[i])] = n.asFloat()
+		}
+	}
+	return func(r *collector.Row) float64 {
+		if v, ok := byKey[rowKey(r)]; ok {
+			return v
+		}
+		return math.NaN()
+	}
+}
+
+func rowKey(r *collector.Row) string {
+	return string(parser.Array(r.Key).AppendJSON(nil))
+}
+
+// updateSeries makes points of the closed intervals of a tseries() that were
+// not sent yet: an interval that goes on would change under its time stamp.
+func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
+	for i := range slices.Backward(m.Rows) {
+		r := &m.Rows[i]
+		attrs := mm.labels.set(r)
+		s := mm.series[attrs.Equivalent()]
+		if s == nil {
+			if len(mm.series) >= mm.limit {
+				mm.folded++
+				mm.lost++
+				continue
+			}
+			s = &series{}
+			mm.series[attrs.Equivalent()] = s
+		}
+		points := r.Value.Points()
+		for j, pt := range points {
+			open := j == len(points)-1
+			if mm.interval > 0 {
+				open = pt.UnixNano+int64(mm.interval) > at.UnixNano()
+			}
+			n, ok := numberOf(pt.Value, mm.decl.Scale)
+			if open && !mm.ended || !ok || pt.UnixNano <= s.newest {
+				continue
+			}
+			mm.points = append(mm.points, point{attrs: attrs, time: time.Unix(0, pt.UnixNano), num: n, s: s})
+		}
+	}
+}
+
+// taken returns what notes that the points of the last look were received;
+// nil where nothing depends on it.
+func (mm *mapMetric) taken() func() {
+	if mm.shape != shapeSeries || len(mm.points) == 0 {
+		return nil
+	}
+	points := mm.points
+	return func() {
+		for i := range points {
+			points[i].s.newest = max(points[i].s.newest, points[i].time.UnixNano())
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package otlp
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"tracecar/collector"
+	"tracecar/collector/otlp/decode"
+	"tracecar/parser"
+	"tracecar/parser/script"
+)
+
+// shape is the kind of metric that a map becomes.
+type shape uint8
+
+const (
+	shapeNone    shape = iota
+	shapeCounter       // cumulative monotonic Sum
+	shapeUpDown        // cumulative Sum
+	shapeGauge
+	shapeHistogram // of hist(), lhist()
+	shapeStats     // Histogram with count and sum
+	shapeSeries    // Gauge points at their own times, of tseries()
+)
+
+// mapMetric is how one map of one run is exported, and what was exported last:
+// it lives as long as the run's state is exported. It is not safe for
+// concurrent use.
+type mapMetric struct {
+	name, unit, description string
+	mapName, kind           string
+	decl                    Metric
+	shape                   shape
+	// leftOut says why the map is no metric, "" where it is one.
+	leftOut string
+	labels  *labels
+	ladder  *ladder
+	limit   int
+	// interval is that of a tseries(), 0 if not known.
+	interval time.Duration
+
+	series map[attribute.Distinct]*series
+	// full is set when a row found no place: from then on only series that
+	// exist are kept apart, so that the overflow is a sum of the same rows.
+	full     bool
+	overflow *series
+	// vanished is set once a series has gone: what appears after it may have
+	// been there before, so it starts at the last look.
+	vanished bool
+	last     time.Time
+	look     uint64 // number of looks
+	ended    bool   // the run has: no interval goes on
+
+	points []point
+	folded uint64 // rows of the last look that have no series of their own
+	lost   uint64 // rows of the last look that are in no point at all
+}
+
+// series is what is remembered of one.
+type series struct {
+	start  time.Time
+	num    number
+	counts []uint64
+	total  uint64
+	look   uint64
+	at     int   // its point among those of this look
+	newest int64 // tseries: time of the newest point that was sent
+}
+
+// point is one data point.
+type point struct {
+	attrs       attribute.Set
+	start, time time.Time
+	num         number
+	counts      []uint64 // of the ladder
+	total       uint64
+	sum         float64
+	s           *series
+}
+
+// newMapMetric decides how a map is exported. sm and parsed may be nil.
+func newMapMetric(probe string, base []attribute.KeyValue, m *collector.Map, sm *script.Map, scratch bool, decl *Metric, limit int) *mapMetric {
+	declared := decl != nil
+	if !declared {
+		decl = &Metric{}
+	}
+	mm := &mapMetric{
+		name: decl.Name, unit: decl.Unit, description: decl.Description,
+		mapName: m.Name, kind: m.Kind, decl: *decl, limit: limit,
+		series: map[attribute.Distinct]*series{},
+	}
+	if mm.name == "" {
+		mm.name = metricName(probe, m.Name)
+	}
+	if mm.unit == "" {
+		mm.unit = unitOf(m.Name, m.Kind)
+	}
+	mm.unit = text(mm.unit)
+	if mm.description == "" {
+		mm.description = describe(m)
+	}
+	mm.description = text(mm.description)
+	made := map[string]decode.Decoder{}
+	for name, spec := range decl.Decode {
+		if d, err := decode.New(spec); err == nil { // New has checked them
+			made[name] = d
+		}
+	}
+	mm.labels = newLabels(base, m, decl, made)
+	mm.shape = shapeOf(m, sm, decl.Type)
+	if mm.shape == shapeHistogram {
+		mm.ladder = newLadder(m.Kind, sm)
+	}
+	if mm.shape == shapeSeries {
+		mm.interval = seriesInterval(sm)
+	}
+	switch {
+	case decl.Drop:
+		mm.leftOut = leftDropped
+	case stackKeyed(m, sm):
+		mm.leftOut = leftStack
+	case scratch && !declared && m.Kind == string(script.KindValue):
+		mm.leftOut = leftScratch
+	}
+	return mm
+}
+
+// Why a map or a row is not exported.
+const (
+	leftDropped = "dropped" // as declared
+	leftStack   = "stack"   // keyed by a stack: a flame graph, not series
+	leftScratch = "scratch" // values that the script itself takes away again, like start times
+	leftNumber  = "not_a_number"
+)
+
+// shapeOf is the table of the package's doc.
+func shapeOf(m *collector.Map, sm *script.Map, declared string) shape {
+	switch script.MapKind(m.Kind) {
+	case script.KindHist, script.KindLhist:
+		return shapeHistogram
+	case script.KindStats:
+		return shapeStats
+	case script.KindTSeries:
+		return shapeSeries
+	case script.KindUnknown:
+		if len(m.Rows) > 0 {
+			switch m.Rows[0].Value.Kind() {
+			case parser.KindBuckets:
+				return shapeHistogram
+			case parser.KindStats:
+				return shapeStats
+			case parser.KindPoints:
+				return shapeSeries
+			}
+		}
+	}
+	switch declared {
+	case "counter":
+		return shapeCounter
+	case "updowncounter":
+		return shapeUpDown
+	case "gauge":
+		return shapeGauge
+	}
+	switch script.MapKind(m.Kind) {
+	case script.KindCount:
+		return shapeCounter
+	case script.KindSum:
+		if sm != nil && sm.Value.Kind == script.TypeInt && sm.Value.Bits > 0 && !sm.Value.Signed {
+			return shapeCounter
+		}
+		return shapeUpDown
+	}
+	return shapeGauge
+}
+
+func stackKeyed(m *collector.Map, sm *script.Map) bool {
+	if sm != nil {
+		for _, k := range sm.Keys {
+			if k.Type.Kind == script.TypeKernelStack || k.Type.Kind == script.TypeUserStack {
+				return true
+			}
+		}
+	}
+	for _, r := range m.Rows {
+		for _, p := range r.Key {
+			if p.Kind() == parser.KindFrames {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// seriesInterval reads the interval of tseries(x, "10s", 60).
+func seriesInterval(sm *script.Map) (d time.Duration) {
+	if sm == nil {
+		return 0
+	}
+	for _, a := range sm.Assigns {
+		if len(a.Args) < 2 {
+			return 0
+		}
+		arg := a.Args[1]
+		if len(arg) > 2 && arg[0] == '"' {
+			arg = arg[1 : len(arg)-1]
+		}
+		one, err := time.ParseDuration(arg)
+		if err != nil || d != 0 && one != d {
+			return 0
+		}
+		d = one
+	}
+	return d
+}
+
+// value takes a row's value into a point; false where it has none to give.
+func (mm *mapMetric) value(r *collector.Row, p *point) bool {
+	switch mm.shape {
+	case shapeHistogram:
+		buckets := r.Value.Buckets()
+		if r.Value.Kind() != parser.KindBuckets {
+			return false
+		}
+		p.counts = make([]uint64, len(mm.ladder.bounds)+1)
+		mm.ladder.counts(buckets, p.counts)
+		for _, n := range p.counts {
+			p.total += n
+		}
+		p.sum = noSum
+	case shapeStats:
+		if r.Value.Kind() != parser.KindStats {
+			return false
+		}
+		s := r.Value.Stats()
+		n, ok := numberOf(s.Count, 0)
+		sum, ok2 := numberOf(s.Total, mm.decl.Scale)
+		if !ok || !ok2 || n.asFloat() < 0 || n.asFloat() > math.MaxInt64 {
+			return false
+		}
+		p.total, p.sum = uint64(n.i), sum.asFloat()
+	default:
+		n, ok := numberOf(r.Value, mm.decl.Scale)
+		p.num = n
+		return ok
+	}
+	return true
+}
+
+// isScratch tells whether the script takes values out of a map again, as it
+// does with start times.
+func isScratch(parsed *script.Script, name string) bool {
+	if parsed == nil {
+		return false
+	}
+	for _, c := range parsed.Calls {
+		if (c.Name == "delete" || c.Name == "clear") && len(c.Args) > 0 {
+			arg, _, _ := strings.Cut(c.Args[0], "[")
+			if strings.TrimSpace(arg) == name {
+				return true
+			}
+		}
+	}
+	return false
+}
