@@ -1,0 +1,174 @@
+package examples
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tracecar/collector"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(eaterEnv) != "" {
+		eatMemory()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// bpftrace is one program to test with.
+type bpftrace struct{ path, version string }
+
+// bpftraces lists what TRACECAR_BPFTRACE names, or else what is installed,
+// oldest first. all says that every one of them is to be tested in full.
+func bpftraces(t *testing.T) (list []bpftrace, all bool) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("skip: bpftrace needs root")
+	}
+	paths := filepath.SplitList(os.Getenv("TRACECAR_BPFTRACE"))
+	all = len(paths) > 0
+	if !all {
+		paths, _ = filepath.Glob("/opt/bpftrace/bin/bpftrace-*")
+	}
+	if len(paths) == 0 {
+		path, err := exec.LookPath("bpftrace")
+		if err != nil {
+			t.Skip("skip: no bpftrace in PATH, in TRACECAR_BPFTRACE or in /opt/bpftrace/bin")
+		}
+		paths = []string{path}
+	}
+	for _, path := range paths {
+		out, err := exec.Command(path, "--version").Output()
+		if err != nil {
+			t.Fatalf("%s --version: %v", path, err)
+		}
+		list = append(list, bpftrace{path, strings.TrimPrefix(strings.TrimSpace(string(out)), "bpftrace v")})
+	}
+	slices.SortFunc(list, func(a, b bpftrace) int {
+		x, _ := parseVersion(a.version)
+		y, _ := parseVersion(b.version)
+		return cmp.Or(cmp.Compare(x.major, y.major), cmp.Compare(x.minor, y.minor))
+	})
+	if _, err := os.Stat("/sys/kernel/tracing/events"); err != nil {
+		t.Skip("skip: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing")
+	}
+	return list, all
+}
+
+func newRunner(t *testing.T, path string) *collector.Runner {
+	r := collector.NewRunner(collector.Options{Bpftrace: path})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := r.Close(ctx); err != nil {
+			t.Errorf("closing the runner: %v", err)
+		}
+	})
+	return r
+}
+
+// impossible says why this host cannot run a script, "" if it can.
+func impossible(s Script, version string) string {
+	if !s.RunsOn(version) {
+		return "skip: the script needs bpftrace " + s.minimum()
+	}
+	if _, err := os.Stat("/sys/kernel/tracing/kprobe_events"); slices.Contains(s.Requires, "kprobes") && err != nil {
+		return "skip: this kernel has no kprobes"
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); slices.Contains(s.Requires, "BTF") && err != nil {
+		return "skip: this kernel has no BTF"
+	}
+	return ""
+}
+
+// exampleArgs are the defaults, and examples where there is none.
+func exampleArgs(t *testing.T, s Script) []string {
+	var given []string
+	for _, p := range s.Params {
+		given = append(given, cmp.Or(p.Default, p.Example))
+	}
+	args, err := s.Args(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+// turns bounds how many bpftrace work at once: each takes a CPU to start.
+var turns = make(chan struct{}, 3)
+
+func turn(t *testing.T) {
+	t.Helper()
+	turns <- struct{}{}
+	t.Cleanup(func() { <-turns })
+}
+
+// everyVersion runs f once for each script and program, three at a time.
+func everyVersion(t *testing.T, list []bpftrace, f func(t *testing.T, s Script, bt bpftrace, r *collector.Runner)) {
+	for _, bt := range list {
+		r := newRunner(t, bt.path)
+		for _, base := range List() {
+			s, _ := Get(base.Name, bt.version)
+			t.Run(s.Name+"/"+bt.version, func(t *testing.T) {
+				t.Parallel()
+				turn(t)
+				f(t, s, bt, r)
+			})
+		}
+	}
+}
+
+func newest(list []bpftrace) []bpftrace { return list[len(list)-1:] }
+
+// TestScriptsAreValid has every installed bpftrace check every script that
+// TestScriptsRun does not run with it.
+func TestScriptsAreValid(t *testing.T) {
+	list, all := bpftraces(t)
+	everyVersion(t, list, func(t *testing.T, s Script, bt bpftrace, r *collector.Runner) {
+		if (all || bt == newest(list)[0]) && !testing.Short() && impossible(s, bt.version) == "" {
+			return // TestScriptsRun says more
+		}
+		v := r.Validate(t.Context(), collector.Script{Source: s.Source, Args: exampleArgs(t, s)})
+		if v.Valid {
+			checkWarnings(t, v.Diagnostics)
+			return
+		}
+		if why := impossible(s, bt.version); why != "" {
+			t.Skip(why)
+		}
+		if slices.Contains(s.Requires, "iter") && mentions(v.Diagnostics, "No matches for iter", "not available for your kernel") {
+			t.Skip("skip: bpftrace " + bt.version + " finds no iterators on this kernel")
+		}
+		for _, d := range v.Diagnostics {
+			t.Errorf("line %d: %s: %s", d.Line, d.Severity, d.Message)
+		}
+	})
+}
+
+// accepted are warnings that cannot be written around in one text for all
+// versions. 0.27 has an opinion on the return value of delete(), and on
+// comparing any argument of a system call with a number.
+var accepted = []string{"Return value discarded", "Addrspace mismatch", "expanded from", "is not traceable"}
+
+func checkWarnings(t *testing.T, list []collector.Diagnostic) {
+	t.Helper()
+	for _, d := range list {
+		if !d.Noise && d.Severity != "note" && !slices.ContainsFunc(accepted, func(a string) bool { return strings.Contains(d.Message, a) }) {
+			t.Errorf("line %d: %s: %s", d.Line, d.Severity, d.Message)
+		}
+	}
+}
+
+func mentions(list []collector.Diagnostic, texts ...string) bool {
+	return slices.ContainsFunc(list, func(d collector.Diagnostic) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(d.Message, text) })
+	})
+}
