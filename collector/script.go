@@ -31,8 +31,21 @@ type Script struct {
 	// Snapshots prepares the run for Run.Snapshot; it costs a check of the
 	// script where bpftrace has to print maps itself.
 	Snapshots bool
-	// Trigger says who asked: "mcp", "cli", "http", "schedule".
+	// Trigger says how the request came: "mcp", "cli", "http", "schedule".
 	Trigger string
+	// Caller says who asked.
+	Caller Caller
+}
+
+// Caller is who asked for a run, for the policy, the audit log and spans.
+type Caller struct {
+	// Name is the name of the token or certificate; "" where nobody is asked
+	// for one. Role is the one its holder has.
+	Name, Role string
+	// Client is what the client says of itself, bounded: "NAME VERSION".
+	Client string
+	// Session tells a client's sessions apart; it is not the session's secret id.
+	Session string
 }
 
 // Sink is told of one run as it goes, in order, on one goroutine: Begin once,
