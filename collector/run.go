@@ -20,6 +20,8 @@ type Run struct {
 	started time.Time
 	sinks   []Sink
 	done    chan struct{}
+	// attached is closed when all probes are.
+	attached chan struct{}
 
 	stopOnce sync.Once
 	stop     chan struct{}
@@ -42,12 +44,13 @@ func newRun(s Script, newest bool, o Options) *Run {
 	f := &fold{Translator: NewTranslator(nil, "", s.MaxRows)}
 	f.log = eventLog{max: s.MaxEvents, maxBytes: o.MaxEventBytes, newest: newest}
 	return &Run{
-		id:      rand.Text(),
-		script:  s,
-		started: time.Now(),
-		done:    make(chan struct{}),
-		stop:    make(chan struct{}),
-		fold:    f,
+		id:       rand.Text(),
+		script:   s,
+		started:  time.Now(),
+		done:     make(chan struct{}),
+		attached: make(chan struct{}),
+		stop:     make(chan struct{}),
+		fold:     f,
 	}
 }
 
@@ -62,6 +65,10 @@ func (r *Run) Started() time.Time { return r.started }
 
 // Done is closed when the run has ended and its Result is final.
 func (r *Run) Done() <-chan struct{} { return r.done }
+
+// Attached is closed when all probes are attached; never, where the run ends
+// before.
+func (r *Run) Attached() <-chan struct{} { return r.attached }
 
 // Stop ends the run as a user would with Ctrl-C: maps are printed, the Result
 // says cancelled. It returns at once and is idempotent.
@@ -103,6 +110,17 @@ func (r *Run) Result(cursor int64) (*Result, int64) {
 	var next int64
 	res.Events, next, res.Truncated.Events = r.fold.log.since(cursor)
 	return &res, next
+}
+
+// skipsText tells whether nobody wants the text of what is printed: the
+// events that are kept are there, and there is no sink.
+func (r *Run) skipsText() bool {
+	if len(r.sinks) > 0 || r.script.Snapshots {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.fold.log.wants()
 }
 
 // Now is Result with the maps of a live run as they are at this moment, where
@@ -241,6 +259,7 @@ func (r *Run) setAttached() {
 	r.mu.Lock()
 	if r.attachedAt.IsZero() {
 		r.attachedAt = time.Now()
+		close(r.attached)
 	}
 	r.mu.Unlock()
 }

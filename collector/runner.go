@@ -119,11 +119,19 @@ func (r *Runner) List() []*Run {
 	return list
 }
 
-// prune forgets finished runs that are too old or too many; mu is held.
+// prune forgets finished runs that are too old or too many; of a scheduled
+// probe the newest is kept. mu is held.
 func (r *Runner) prune() {
-	kept := 0
+	kept, newest := 0, map[string]bool{}
 	for i := len(r.runs) - 1; i >= 0; i-- {
 		if !r.runs[i].isDone() {
+			continue
+		}
+		if probe := r.runs[i].script.Probe; probe != "" {
+			if newest[probe] {
+				r.runs = slices.Delete(r.runs, i, i+1)
+			}
+			newest[probe] = true
 			continue
 		}
 		if kept++; kept > r.opts.KeepRuns || time.Since(r.runs[i].endedAt()) > r.opts.KeepFor {

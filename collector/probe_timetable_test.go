@@ -1,0 +1,121 @@
+package collector
+
+import (
+	"testing"
+	"time"
+
+	"tracecar/config"
+)
+
+// TestCronFollowsTheWallClock: the host slept, or its clock was set.
+func TestCronFollowsTheWallClock(t *testing.T) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	daily := func() *timetable { return newTimetable(&Probe{Cron: "0 6 * * *"}, noon) }
+
+	tt := daily()
+	if want := noon.Add(18 * time.Hour); !tt.at.Equal(want) || tt.wait(noon) != clockLook || tt.reached(noon) {
+		t.Fatalf("at %v, want %v", tt.at, want)
+	}
+	if later := noon.Add(50 * time.Hour); !tt.reached(later) {
+		t.Error("a host that slept through its window has none")
+	} else if tt.pass(later); !tt.at.Equal(noon.Add(66 * time.Hour)) {
+		t.Errorf("next at %v", tt.at)
+	}
+
+	tt = daily()
+	if back := noon.AddDate(-20, 0, 0); tt.reached(back) || !tt.at.Equal(back.Add(18*time.Hour)) {
+		t.Errorf("a clock set back by 20 years leaves the window at %v", tt.at)
+	}
+	tt = daily()
+	tt.reached(tt.at)
+	tt.pass(tt.at)
+	if next := tt.at; tt.reached(noon.Add(18*time.Hour-time.Second)) || !tt.at.Equal(next) {
+		t.Errorf("a second back repeats a window: %v, want %v", tt.at, next)
+	}
+}
+
+func TestIntervalAfterALongPause(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	tt := newTimetable(&Probe{Every: time.Second}, start)
+	if !tt.reached(start) {
+		t.Error("the first window does not begin at once")
+	}
+	tt.pass(start.Add(1000*time.Hour + 300*time.Millisecond))
+	if want := start.Add(1000*time.Hour + time.Second); !tt.at.Equal(want) {
+		t.Errorf("next at %v, want %v", tt.at, want)
+	}
+}
+
+func TestBackoffIsBounded(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, c := range []struct {
+		shortest, longest time.Duration
+		failures          int
+		want              time.Duration
+	}{
+		{time.Second, time.Minute, 0, time.Second},
+		{time.Second, time.Minute, 1, time.Second},
+		{time.Second, time.Minute, 6, 32 * time.Second},
+		{time.Second, time.Minute, 7, time.Minute},
+		{time.Second, 250 * year, 1 << 30, 250 * year},
+		{1, 1, 5, 1},
+	} {
+		for range 200 {
+			if got := backoff(c.shortest, c.longest, c.failures); !within(got, c.want) {
+				t.Fatalf("%+v: %v", c, got)
+			}
+		}
+	}
+}
+
+func TestProbeDefaults(t *testing.T) {
+	for _, c := range []struct{ shortest, longest, wantShortest, wantLongest time.Duration }{
+		{0, 0, time.Second, time.Minute},
+		{0, time.Millisecond, time.Millisecond, time.Millisecond},
+		{time.Hour, 0, time.Hour, time.Hour},
+		{2, 3, 2, 3},
+	} {
+		p := Probe{BackoffMin: c.shortest, BackoffMax: c.longest}.normal()
+		if p.BackoffMin != c.wantShortest || p.BackoffMax != c.wantLongest {
+			t.Errorf("%+v: %v to %v", c, p.BackoffMin, p.BackoffMax)
+		}
+	}
+}
+
+// TestVersionRangesAgree holds the ranges here and those that a configuration
+// is checked with together.
+func TestVersionRangesAgree(t *testing.T) {
+	ranges := []string{
+		">=0.22", "<0.20", ">=0.17, <0.23", "0.23", "=0.23.2", "==0.23", "<=0.23", ">0.23", ">0.23.1", "v0.24", " 0.17 ", ">= 0.21.3",
+		"1", "<1", "", ",", "~0.2", "0.23-rc1", ">=0.22,", "=> 0.22", "0.1.2.3", ">", "0,23",
+	}
+	versions := []string{"0.17.0", "0.17.1", "0.20.4", "0.22.0", "0.23.0", "0.23.1", "0.23.2", "v0.23.2-dirty", "0.24", "0.27.3", "1.0.0", "", "unknown", "0.23.2-12-gabcdef"}
+	taken := 0
+	for _, text := range ranges {
+		mine, err := parseVersionRange(text)
+		theirs, theirErr := config.ParseConstraint(text)
+		if (err == nil) != (theirErr == nil) {
+			t.Errorf("%q: %v here, %v in a configuration", text, err, theirErr)
+			continue
+		}
+		for _, v := range versions {
+			if got, want := err == nil && mine.holds(v), theirErr == nil && theirs.Match(v); got != want {
+				t.Errorf("%q holds %q: %v, want %v", text, v, got, want)
+			} else if got {
+				taken++
+			}
+		}
+	}
+	if taken == 0 {
+		t.Error("no range holds any version")
+	}
+	for _, c := range []struct {
+		version, want string
+		ok            bool
+	}{{"0.17.0", "old", true}, {"0.23.2", "any", true}, {"0.27.3", "new", true}} {
+		p := Probe{Source: "any", Variants: []Variant{{">=0.24", "new"}, {"<0.20", "old"}, {"0.17", "never"}}}
+		if got, ok := p.source(c.version); got != c.want || ok != c.ok {
+			t.Errorf("%s runs %q", c.version, got)
+		}
+	}
+}
