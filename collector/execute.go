@@ -167,7 +167,11 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- string) erro
 	out := proc.Output()
 	rd := parser.NewReader(out, parser.WithVersion(run.version))
 	limited := false
-	for rd.Scan() {
+	for {
+		rd.SkipText(run.skipsText())
+		if !rd.Scan() {
+			return rd.Err()
+		}
 		rec := rd.Record()
 		if rec.Type == parser.TypeAttachedProbes {
 			proc.SetAttachPoints(int(rec.Count))
@@ -185,7 +189,6 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- string) erro
 			over <- why
 		}
 	}
-	return rd.Err()
 }
 
 func (r *Runner) pastLimit(run *Run, bytes uint64) string {

@@ -75,7 +75,7 @@ type members struct {
 func (r *Reader) message(b []byte, rec *Record) verdict {
 	s := &r.scan
 	s.reset(b)
-	if plainPrintf(b, rec) {
+	if plainPrintf(b, rec, r.skipText) {
 		return good
 	}
 	if !s.typeHead() {
@@ -107,7 +107,7 @@ func (r *Reader) message(b []byte, rec *Record) verdict {
 
 // plainPrintf reads the commonest line there is: a printf without escapes, or
 // with no other than a newline at its end. It changes b where that is so.
-func plainPrintf(b []byte, rec *Record) bool {
+func plainPrintf(b []byte, rec *Record, skipText bool) bool {
 	const begin, end = head + `printf", "data": "`, `"}`
 	if len(b) < len(begin)+len(end) || string(b[:len(begin)]) != begin || string(b[len(b)-len(end):]) != end {
 		return false
@@ -124,7 +124,10 @@ func plainPrintf(b []byte, rec *Record) bool {
 		b = b[:slash+1]
 		b[slash] = '\n'
 	}
-	rec.Type, rec.Text = TypePrintf, string(b)
+	rec.Type = TypePrintf
+	if !skipText {
+		rec.Text = string(b)
+	}
 	return true
 }
 

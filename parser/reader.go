@@ -9,7 +9,7 @@ import (
 const DefaultLineLimit = 256 << 20
 
 const (
-	minBuffer  = 64 << 10
+	minBuffer  = 128 << 10
 	hugeLine   = 256 << 10 // from here on the rows of a map are read while its line comes
 	keepBuffer = 2 * hugeLine
 )
@@ -59,6 +59,8 @@ type Reader struct {
 	rec, next Record // next waits where one line gave two records
 	hasNext   bool
 
+	skipText bool
+
 	scan    scan
 	rows    rows
 	dialect dialect
@@ -77,6 +79,11 @@ func NewReader(src io.Reader, opts ...Option) *Reader {
 	r.scan.d = &r.dialect
 	return r
 }
+
+// SkipText says that the text of printf messages is not wanted from the next
+// Scan on, or wanted again: it costs an allocation per line. Where it is not,
+// Text may be empty; all else is read and checked as before.
+func (r *Reader) SkipText(skip bool) { r.skipText = skip }
 
 // Record returns the record of the last Scan. It is overwritten by the next;
 // its strings, Values, Map and Problem may be kept.

@@ -16,7 +16,6 @@ import (
 
 	"tracecar/collector"
 	"tracecar/collector/executor/executortest"
-	"tracecar/parser"
 )
 
 // floodScript prints a line for every write of the load, and counts them in
@@ -47,20 +46,6 @@ func cpu(b *testing.B, who int) float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-// lineCounter counts what arrives.
-type lineCounter struct {
-	lines uint64
-	info  collector.RunInfo
-}
-
-func (c *lineCounter) Begin(info collector.RunInfo) { c.info = info }
-func (c *lineCounter) End(*collector.Result)        {}
-func (c *lineCounter) Record(rec *parser.Record) {
-	if rec.Type == parser.TypePrintf {
-		c.lines++
-	}
-}
-
 // BenchmarkPrintfFlood runs the flood for 3 s through tracecar, and for 3 s
 // with bpftrace writing to /dev/null, in turn. It reports tracecar's CPU time in
 // percent of bpftrace's, and the lines per second in percent of those to /dev/null.
@@ -72,15 +57,14 @@ func BenchmarkPrintfFlood(b *testing.B) {
 			var self, child, through, direct float64
 			for range b.N {
 				r := collector.NewRunner(collector.Options{Bpftrace: p.Path})
-				var c lineCounter
 				s0, c0 := cpu(b, unix.RUSAGE_SELF), cpu(b, unix.RUSAGE_CHILDREN)
-				res := r.Run(context.Background(), collector.Script{Source: floodScript, Timeout: span, MaxEvents: 1000}, &c)
+				res := r.Run(context.Background(), collector.Script{Source: floodScript, Timeout: span, MaxEvents: 1000})
 				self += cpu(b, unix.RUSAGE_SELF) - s0
 				child += cpu(b, unix.RUSAGE_CHILDREN) - c0
 				if err := r.Close(context.Background()); err != nil || res.Status != collector.StatusTimedOut {
 					b.Fatalf("%v, %s: %v", err, res.Status, res.Diagnostics)
 				}
-				through += float64(c.lines)
+				through += float64(len(res.Events)) + float64(res.Truncated.Events)
 				direct += float64(floodDirect(b, p, span))
 			}
 			n := float64(b.N)

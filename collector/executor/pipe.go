@@ -17,7 +17,7 @@ const (
 	// coalesce is how long a drained pipe is left to fill before it is read
 	// again: one wake-up for a block of lines instead of one per line. It
 	// delays nothing on a quiet stream, where the last read is longer ago.
-	coalesce = 5 * time.Millisecond
+	coalesce = 8 * time.Millisecond
 	// heldOpen is how long the pipe may stay silent and open after bpftrace
 	// has ended (a child of system() can hold the other end) before it counts as ended.
 	heldOpen = time.Second
@@ -38,7 +38,7 @@ func enlargePipe(fd int) {
 // It must be read until io.EOF, or closed; then the executor goes on draining
 // it to nowhere. Give Read a buffer of 64 KiB or more: a Read that fills its
 // buffer is followed by the next at once, one that drained the pipe lets it
-// fill for 5 ms. Reads block a thread on purpose: the runtime's poller
+// fill for 8 ms. Reads block a thread on purpose: the runtime's poller
 // would be woken for every line bpftrace writes, at 28–51 % of bpftrace's own CPU.
 type Output struct {
 	mu    sync.Mutex // held by whoever reads
