@@ -11,6 +11,7 @@ targets=$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | wc -l)
 grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r package; do
   sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$package"/*_test.go | sort | while read -r name; do
     say "fuzz: $package $name"
-    "$GO" test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" "$package"
+    # Shrinking an input that is merely new may take all of a short run: 60 s, unless bounded.
+    "$GO" test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 100x "$package"
   done
 done
