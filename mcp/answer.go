@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"tracecar/collector"
@@ -17,12 +18,17 @@ type answer struct {
 	json json.RawMessage
 	// failed marks an answer that the caller must treat as an error.
 	failed bool
+	// busy marks a failure that goes away by itself: try again.
+	busy bool
 	// message is the error in words, for callers that want one line.
 	message string
 }
 
 // refuse answers a call that could not be understood.
-func refuse(err error) *answer { return &answer{failed: true, message: err.Error()} }
+func refuse(err error) *answer {
+	var busy *limitError
+	return &answer{failed: true, busy: errors.As(err, &busy), message: err.Error()}
+}
 
 // toolResult dresses an answer for MCP: structured content, and the same JSON
 // as text for clients that read only text.

@@ -39,13 +39,18 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, stop := s.untilDisconnect(r.Context())
 	defer stop()
-	a := t.dispatch(ctx, caller{trigger: "http"}, req.Params)
+	a := s.dispatch(ctx, t, caller{trigger: "http"}, req.Params)
 	if a.failed {
+		status := http.StatusBadRequest
+		if a.busy {
+			w.Header().Set("Retry-After", "1")
+			status = http.StatusTooManyRequests
+		}
 		answer := map[string]any{"success": false, "error": a.message}
 		if len(a.json) > 0 {
 			answer["data"] = a.json
 		}
-		writeJSON(w, http.StatusBadRequest, answer)
+		writeJSON(w, status, answer)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"success": true, "data": a.json})

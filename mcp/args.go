@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -119,9 +120,12 @@ func unknownArgument(tool string, params []param) string {
 func (p param) parse(raw json.RawMessage) (any, error) {
 	switch p.kind {
 	case kindText:
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
+		s, err := exactText(raw)
+		if errors.Is(err, errNoString) {
 			return nil, fmt.Errorf("must be a string, got %s", shorten(raw))
+		}
+		if err != nil {
+			return nil, err
 		}
 		if p.maxBytes > 0 && len(s) > p.maxBytes {
 			return nil, fmt.Errorf("is %d bytes long, more than the limit of %d", len(s), p.maxBytes)
@@ -182,10 +186,13 @@ func parseList(raw json.RawMessage) ([]string, error) {
 	}
 	list := make([]string, len(items))
 	for i, item := range items {
-		var s string
-		if json.Unmarshal(item, &s) == nil && string(item) != "null" {
+		s, err := exactText(item)
+		if err == nil {
 			list[i] = s
 			continue
+		}
+		if !errors.Is(err, errNoString) {
+			return nil, fmt.Errorf("element %d %w", i, err)
 		}
 		var n json.Number
 		if json.Unmarshal(item, &n) != nil || n == "" {

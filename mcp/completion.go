@@ -43,14 +43,17 @@ func (c completer) CompletePromptArgument(ctx context.Context, _ string, arg sdk
 	return matching(nil, ""), nil
 }
 
-// CompleteResourceArgument completes the id of a run.
-func (c completer) CompleteResourceArgument(_ context.Context, _ string, arg sdk.CompleteArgument, _ sdk.CompleteContext) (*sdk.Completion, error) {
+// CompleteResourceArgument completes the id of a run that the caller may read.
+func (c completer) CompleteResourceArgument(ctx context.Context, _ string, arg sdk.CompleteArgument, _ sdk.CompleteContext) (*sdk.Completion, error) {
 	if arg.Name != "id" {
 		return matching(nil, ""), nil
 	}
 	var ids []string
+	who := c.server.identity(ctx)
 	for _, r := range c.server.runner.List() {
-		ids = append(ids, r.ID())
+		if who.mayRead(r.Script()) {
+			ids = append(ids, r.ID())
+		}
 	}
 	return matching(ids, arg.Value), nil
 }

@@ -14,18 +14,35 @@ import (
 	"strings"
 	"time"
 
+	"tracecar/mcp/auth"
+
 	sdk "github.com/mark3labs/mcp-go/mcp"
 )
 
-// guard stands before every route: who may ask (Host and Origin), how much
-// (body) and how slowly (deadlines).
+// guard stands before every route: which page may ask (Host and Origin), who
+// asks (token, certificate), how often, how much (body) and how slowly
+// (deadlines). Nothing of a request's body is read before its sender is known.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: s.writeTimeout}
 		if why := s.refuseOrigin(r); why != "" {
 			writeError(w, r, http.StatusForbidden, why)
 			return
 		}
-		w = &deadlineWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: s.writeTimeout}
+		if s.answerPreflight(w, r) {
+			return
+		}
+		if !s.open(r) {
+			var done func()
+			if r, done = s.authenticate(w, r); r == nil {
+				return
+			}
+			defer done()
+		} else if r.Body != nil && r.Body != http.NoBody {
+			// Nothing that is open wants a body, and its sender is not known.
+			w.Header().Set("Connection", "close")
+			r.Body = http.NoBody
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			body, status, err := readBody(w, r, s.cfg.MaxBody, s.bodyTimeout)
 			if err != nil {
@@ -49,7 +66,7 @@ func (s *Server) refuseOrigin(r *http.Request) string {
 	if onLoopback(r) && !loopback(host) && !named {
 		return fmt.Sprintf("the Host header %q does not name this host", cut(r.Host, 100))
 	}
-	if len(s.cfg.AllowedHosts) > 0 && !named && !loopback(host) {
+	if len(s.cfg.AllowedHosts) > 0 && !named && !loopback(host) && host != localHost(r) {
 		return fmt.Sprintf("the Host header %q is not allowed", cut(r.Host, 100))
 	}
 	origin := r.Header.Get("Origin")
@@ -59,7 +76,7 @@ func (s *Server) refuseOrigin(r *http.Request) string {
 		}
 		return ""
 	}
-	if slices.Contains(s.cfg.AllowedOrigins, origin) || slices.Contains(s.cfg.AllowedOrigins, "*") {
+	if s.allowsOrigin(origin) {
 		return ""
 	}
 	// A page of this very host; by a name only where the name is known to be
@@ -70,9 +87,15 @@ func (s *Server) refuseOrigin(r *http.Request) string {
 	return fmt.Sprintf("the Origin %q is not allowed", cut(origin, 100))
 }
 
-func onLoopback(r *http.Request) bool {
+func onLoopback(r *http.Request) bool { return loopback(localHost(r)) }
+
+// localHost is the address that r came to, "" where it is not known.
+func localHost(r *http.Request) string {
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && addr != nil && loopback(hostOf(addr.String()))
+	if !ok || addr == nil {
+		return ""
+	}
+	return hostOf(addr.String())
 }
 
 func hostOf(hostport string) string {
@@ -89,13 +112,7 @@ func address(host string) bool {
 	return err == nil || host == "localhost"
 }
 
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
-}
+func loopback(host string) bool { return auth.Loopback(host) }
 
 // readBody reads r's whole body, at most limit bytes, within timeout; on an
 // error it returns the HTTP status that fits. The deadline is lifted then: one

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
+
+	"tracecar/mcp/auth"
 
 	sdkserver "github.com/mark3labs/mcp-go/server"
 )
@@ -16,7 +20,8 @@ const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute // between two requests of a connection
 	maxHeader     = 64 << 10
-	maxConns      = 256              // more wait to be accepted
+	maxConns      = 256              // more wait to be accepted; times MaxBody bounds the bodies
+	maxPerAddress = maxConns / 2     // more are closed, but of loopback
 	drainTimeout  = 10 * time.Second // for answers on their way at shutdown
 	sseKeepAlive  = 15 * time.Second
 )
@@ -24,7 +29,7 @@ const (
 // buildHTTP makes the handler of all routes.
 func (s *Server) buildHTTP() {
 	s.stream = sdkserver.NewStreamableHTTPServer(s.sdk,
-		sdkserver.WithSessionIdManager(s.sessions),
+		sdkserver.WithSessionIdManagerResolver(s.sessions),
 		sdkserver.WithSessionIdleTTL(s.sessionIdle()),
 		sdkserver.WithHeartbeatInterval(sseKeepAlive),
 		sdkserver.WithStreamableHTTPLogger(s.log),
@@ -34,14 +39,23 @@ func (s *Server) buildHTTP() {
 	s.sse = s.buildSSE()
 
 	mux := http.NewServeMux()
+	s.mux, s.openRoutes = mux, map[string]bool{}
 	mux.Handle("/mcp", s.streamable())
 	mux.Handle("/sse", s.bounded(s.sse.SSEHandler()))
-	mux.Handle("/message", s.sse.MessageHandler())
+	mux.Handle("/message", s.message())
 	mux.HandleFunc("POST /api/mcp", s.serveAPI)
 	mux.HandleFunc("POST /api/mcp/request", s.serveAPI)
 	mux.HandleFunc("GET /api/tools", s.serveTools)
 	mux.HandleFunc("GET /healthz", s.serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET "+auth.WellKnown, s.cfg.Auth.ServeMetadata)
+	mux.HandleFunc("GET "+auth.WellKnown+"/", s.cfg.Auth.ServeMetadata)
+	for _, r := range s.cfg.Routes {
+		mux.Handle(r.Pattern, r.Handler)
+		if r.Open {
+			s.openRoutes[r.Pattern] = true
+		}
+	}
 	s.routes = s.guard(mux)
 }
 
@@ -53,28 +67,49 @@ func (s *Server) sessionIdle() time.Duration {
 
 // Handler serves /mcp (streamable HTTP), /sse and /message (legacy SSE),
 // /api/mcp, /api/mcp/request and /api/tools (JSON API), /healthz and
-// /readyz. Its server must set the read and write deadlines per request, as
+// /readyz, the OAuth metadata where there is any, and Config.Routes. Its server must set the read and write deadlines per request, as
 // [Server.Serve] does; http.Server's ReadTimeout would end long calls.
 func (s *Server) Handler() http.Handler { return s.routes }
 
 // HTTPServer returns an http.Server over Handler with the limits set.
 func (s *Server) HTTPServer() *http.Server {
-	return &http.Server{
+	srv := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: headerTimeout, // and for the TLS handshake
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		Protocols:         new(http.Protocols),
+		// What it says is about clients, and as often as they like.
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	// One request per connection at a time: so the bound on connections bounds
+	// the bodies in memory, and a write deadline means what it says.
+	srv.Protocols.SetHTTP1(true)
+	if s.cfg.TLS != nil {
+		srv.TLSConfig = s.cfg.TLS.Config()
+	}
+	return srv
 }
 
-// Serve serves on ln until ctx or the Server ends, then lets answers on their
+// Serve serves on ln, over TLS where there is one, until ctx or the Server ends, then lets answers on their
 // way finish for a while and closes ln. It returns nil after such an end.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := s.HTTPServer()
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(newBoundedListener(ln, maxConns)) }()
+	bounded := newBoundedListener(ln, maxConns, maxPerAddress)
+	watch, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if s.cfg.TLS == nil {
+		go func() { failed <- srv.Serve(bounded) }()
+	} else {
+		watching.Go(func() { s.cfg.TLS.Watch(watch) })
+		go func() { failed <- srv.ServeTLS(bounded, "", "") }()
+	}
 	select {
 	case err := <-failed:
+		unwatch()
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	case <-s.life.Done():
@@ -89,5 +124,6 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = srv.Close()
 	}
 	<-failed
+	unwatch()
 	return errors.Join(closeErr, err)
 }

@@ -169,7 +169,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := newBoundedListener(under, 2)
+	ln := newBoundedListener(under, 2, 2)
 	conns := make(chan net.Conn, 10)
 	ended := make(chan error, 1)
 	go func() {

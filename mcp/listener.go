@@ -3,19 +3,27 @@ package mcp
 import (
 	"net"
 	"sync"
+
+	"tracecar/mcp/auth"
 )
 
 // boundedListener accepts a connection only when fewer than its bound are
-// open; others wait in the kernel's queue.
+// open; others wait in the kernel's queue. One address cannot have all of
+// them: it would keep everybody out. Loopback can, where all have one address.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
+
+	perAddress int
+	mu         sync.Mutex
+	open       map[string]int // by auth.AddressKey
 }
 
-func newBoundedListener(ln net.Listener, most int) *boundedListener {
-	return &boundedListener{Listener: ln, places: make(chan struct{}, most), closed: make(chan struct{})}
+func newBoundedListener(ln net.Listener, most, perAddress int) *boundedListener {
+	return &boundedListener{Listener: ln, places: make(chan struct{}, most), closed: make(chan struct{}),
+		perAddress: perAddress, open: map[string]int{}}
 }
 
 func (l *boundedListener) Accept() (net.Conn, error) {
@@ -24,12 +32,38 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.places
+			return nil, err
+		}
+		addr := conn.RemoteAddr().String()
+		key := auth.AddressKey(addr)
+		if !l.enter(key, auth.Loopback(hostOf(addr))) {
+			_ = conn.Close()
+			continue
+		}
+		return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { l.exit(key); <-l.places })}, nil
 	}
-	return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+func (l *boundedListener) enter(key string, local bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !local && l.open[key] >= l.perAddress {
+		return false
+	}
+	l.open[key]++
+	return true
+}
+
+func (l *boundedListener) exit(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[key]--; l.open[key] == 0 {
+		delete(l.open, key)
+	}
 }
 
 func (l *boundedListener) Close() error {

@@ -23,7 +23,7 @@ func (s *Server) addResources() {
 		s.sdk.AddResource(
 			sdk.NewResource(uri, name, sdk.WithResourceDescription(describe), sdk.WithMIMEType("application/json")),
 			func(ctx context.Context, _ sdk.ReadResourceRequest) ([]sdk.ResourceContents, error) {
-				return contents(uri, s.byName[tool].dispatch(ctx, caller{trigger: "mcp"}, nil))
+				return contents(uri, s.dispatch(ctx, s.byName[tool], caller{trigger: "mcp"}, nil))
 			})
 	}
 	resource(infoURI, "info", "This host and its bpftrace: version, features, limits, what is missing.", "get_bpftrace_info")
@@ -38,7 +38,7 @@ func (s *Server) addResources() {
 			if err != nil {
 				return nil, err
 			}
-			return contents(req.Params.URI, s.byName["get_run"].dispatch(ctx, caller{trigger: "mcp"}, raw))
+			return contents(req.Params.URI, s.dispatch(ctx, s.byName["get_run"], caller{trigger: "mcp"}, raw))
 		})
 }
 

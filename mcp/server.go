@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tracecar/collector"
+	"tracecar/mcp/auth"
 
 	sdkserver "github.com/mark3labs/mcp-go/server"
 )
@@ -26,8 +27,8 @@ type Config struct {
 	MaxBody int64
 	// MaxScript bounds a script, in bytes (default 64 KiB).
 	MaxScript int
-	// MaxSessions bounds the HTTP sessions (default 512); a client that would
-	// be one more gets 503.
+	// MaxSessions bounds the HTTP sessions (default 512), of which one token
+	// has at most half; a client that would be one more gets 503.
 	MaxSessions int
 	// SessionIdle ends a session of which nothing was heard (default 30 min).
 	// It is never shorter than the longest run, whose caller is silent meanwhile.
@@ -36,6 +37,29 @@ type Config struct {
 	// is given without its port ("tracecar.example"), an Origin in full
 	// ("https://ui.example"), or as "*".
 	AllowedHosts, AllowedOrigins []string
+
+	// Auth says who may call over HTTP, and as whom; nil: everybody who
+	// reaches the server. /healthz and /readyz are open in either case.
+	Auth *auth.Auth
+	// TLS makes Serve serve HTTPS; nil: plain HTTP.
+	TLS *auth.TLS
+	// Role is that of callers whom Auth has not named: on standard input, and
+	// over HTTP where Auth is nil (default auth.RoleCaller).
+	Role string
+	// RoleLimits bounds what each holder of a role may have; nil: no bounds.
+	RoleLimits func(role string) Limits
+	// Routes are served beside the server's own, behind the same guard.
+	Routes []Route
+}
+
+// Route is one more thing served over HTTP.
+type Route struct {
+	// Pattern is that of http.ServeMux, with a path and no host:
+	// "GET /metrics", "/ui/".
+	Pattern string
+	Handler http.Handler
+	// Open serves it to callers without a token.
+	Open bool
 }
 
 func (c *Config) setDefaults() {
@@ -57,6 +81,14 @@ func (c *Config) setDefaults() {
 	if c.SessionIdle <= 0 {
 		c.SessionIdle = 30 * time.Minute
 	}
+	if c.Role == "" {
+		c.Role = auth.RoleCaller
+	}
+	hosts := make([]string, len(c.AllowedHosts))
+	for i, h := range c.AllowedHosts {
+		hosts[i] = hostOf(h)
+	}
+	c.AllowedHosts = hosts
 }
 
 // Server offers a Runner over MCP and HTTP. Its methods may be called from
@@ -70,10 +102,14 @@ type Server struct {
 	order    []string
 	sessions *sessions
 	lookups  *lookups
+	limits   callLimits
 	ready    readiness
 	stream   *sdkserver.StreamableHTTPServer
 	sse      *sdkserver.SSEServer
-	routes   http.Handler
+	mux      *http.ServeMux
+	routes   http.Handler // the mux behind the guard
+	// openRoutes are the patterns of mux that want no token.
+	openRoutes map[string]bool
 
 	// progressEvery is the least time between two progress notifications of
 	// one call; bodyTimeout is for a whole body to arrive, writeTimeout for

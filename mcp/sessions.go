@@ -5,15 +5,18 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"sync"
+
+	"tracecar/mcp/auth"
 
 	sdkserver "github.com/mark3labs/mcp-go/server"
 )
 
 // sessions are the live HTTP sessions, both of streamable HTTP (from
 // initialize until DELETE or idle) and of legacy SSE (as long as the client
-// holds its stream). It is the SDK's SessionIdManager, which by default would
-// take any well-formed id for a session.
+// holds its stream). The SDK would by default take any well-formed id for a
+// session. A session belongs to the token that opened it, and to no other.
 type sessions struct {
 	mu   sync.Mutex
 	live map[string]*session
@@ -22,24 +25,25 @@ type sessions struct {
 
 // session ends when its ctx does: then its foreground runs are stopped.
 type session struct {
-	ctx context.Context
-	end context.CancelFunc
+	ctx   context.Context
+	end   context.CancelFunc
+	owner string // the token's name
 }
 
 var errNoSession = errors.New("unknown session")
 
 func newSessions(max int) *sessions { return &sessions{live: map[string]*session{}, max: max} }
 
-// open makes a session that ends with parent, or "" when there are too many.
-func (s *sessions) open(parent context.Context) string {
+// open makes a session of owner that ends with parent, or "" when there are too many.
+func (s *sessions) open(parent context.Context, owner string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.live) >= s.max {
+	if s.isFull(owner) {
 		return ""
 	}
 	id := newID()
 	ctx, end := context.WithCancel(parent)
-	s.live[id] = &session{ctx, end}
+	s.live[id] = &session{ctx, end, owner}
 	// Taken out of the map when its parent ends it, too.
 	context.AfterFunc(ctx, func() { s.close(id) })
 	return id
@@ -67,10 +71,28 @@ func (s *sessions) closeAll() {
 	}
 }
 
-func (s *sessions) full() bool {
+// full tells whether owner can open no more sessions. One token cannot have
+// all of them: it would keep the others out.
+func (s *sessions) full(owner string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.live) >= s.max
+	return s.isFull(owner)
+}
+
+func (s *sessions) isFull(owner string) bool {
+	if len(s.live) >= s.max {
+		return true
+	}
+	if owner == "" {
+		return false
+	}
+	own := 0
+	for _, one := range s.live {
+		if one.owner == owner {
+			own++
+		}
+	}
+	return own >= (s.max+1)/2
 }
 
 func (s *sessions) get(id string) *session {
@@ -79,21 +101,60 @@ func (s *sessions) get(id string) *session {
 	return s.live[id]
 }
 
-// Generate, Validate and Terminate make it the SDK's SessionIdManager.
-func (s *sessions) Generate() string { return s.open(context.Background()) }
+// of returns the session of that id if it is owner's.
+func (s *sessions) of(id, owner string) *session {
+	if one := s.get(id); one != nil && one.owner == owner {
+		return one
+	}
+	return nil
+}
+
+// owner is the name of the token that a session belongs to, "" without one.
+func (s *sessions) owner(id string) string {
+	if one := s.get(id); one != nil {
+		return one.owner
+	}
+	return ""
+}
+
+// ResolveSessionIdManager makes it the SDK's SessionIdManagerResolver. At the
+// end of the server there is no request.
+func (s *sessions) ResolveSessionIdManager(r *http.Request) sdkserver.SessionIdManager {
+	if r == nil {
+		return tokenSessions{sessions: s, all: true}
+	}
+	return tokenSessions{sessions: s, holder: holderOf(r.Context())}
+}
+
+// tokenSessions are the sessions as one token sees them.
+type tokenSessions struct {
+	sessions *sessions
+	holder   auth.Holder
+	all      bool
+}
+
+func (t tokenSessions) Generate() string {
+	life := t.holder.Life
+	if life == nil {
+		life = context.Background()
+	}
+	return t.sessions.open(life, t.holder.Name)
+}
 
 // Validate knows only live sessions; the transport answers 404 for others,
 // on which a client starts a new session.
-func (s *sessions) Validate(id string) (terminated bool, err error) {
-	if s.get(id) == nil {
+func (t tokenSessions) Validate(id string) (terminated bool, err error) {
+	if t.sessions.of(id, t.holder.Name) == nil {
 		return false, errNoSession
 	}
 	return false, nil
 }
 
 // Terminate ends a session; ending one that is not there is no error.
-func (s *sessions) Terminate(id string) (notAllowed bool, err error) {
-	s.close(id)
+func (t tokenSessions) Terminate(id string) (notAllowed bool, err error) {
+	if t.all || t.sessions.of(id, t.holder.Name) != nil {
+		t.sessions.close(id)
+	}
 	return false, nil
 }
 

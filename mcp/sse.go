@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
@@ -17,10 +16,11 @@ func (s *Server) buildSSE() *sdkserver.SSEServer {
 	return sdkserver.NewSSEServer(s.sdk,
 		sdkserver.WithKeepAliveInterval(sseKeepAlive),
 		sdkserver.WithSSEDisableLocalhostProtection(true),
-		// Named, so that the SDK does not open the stream to every web page.
-		sdkserver.WithSSECORS(sdkserver.WithCORSAllowedOrigins(s.corsOrigins()...)),
+		// Named, so that the SDK does not open the stream to every web page;
+		// the guard says which pages may read it.
+		sdkserver.WithSSECORS(sdkserver.WithCORSAllowedOrigins("https://nobody.invalid")),
 		sdkserver.WithSessionIDGenerator(func(_ context.Context, r *http.Request) (string, error) {
-			id := s.sessions.open(r.Context())
+			id := s.sessions.open(r.Context(), holderOf(r.Context()).Name)
 			if id == "" {
 				return "", errors.New("too many sessions")
 			}
@@ -32,10 +32,23 @@ func (s *Server) buildSSE() *sdkserver.SSEServer {
 	)
 }
 
+// message takes the POSTs of legacy sessions from those that they belong to.
+func (s *Server) message() http.Handler {
+	next := s.sse.MessageHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ids := r.URL.Query()["sessionId"]
+		if len(ids) != 1 || s.sessions.of(ids[0], holderOf(r.Context()).Name) == nil {
+			writeError(w, r, http.StatusNotFound, "unknown session; open /sse first")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // bounded answers 503 where one session more would be too many.
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.sessions.full() {
+		if s.sessions.full(holderOf(r.Context()).Name) {
 			s.refuseSession(w, r)
 			return
 		}
@@ -45,15 +58,7 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 
 func (s *Server) refuseSession(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "60")
-	writeError(w, r, http.StatusServiceUnavailable, fmt.Sprintf("busy: %d sessions are open", s.cfg.MaxSessions))
-}
-
-// corsOrigins is never empty: with no origin named the SDK would allow all.
-func (s *Server) corsOrigins() []string {
-	if len(s.cfg.AllowedOrigins) > 0 {
-		return s.cfg.AllowedOrigins
-	}
-	return []string{"http://localhost"}
+	writeError(w, r, http.StatusServiceUnavailable, "busy: too many sessions are open; end one, or try again later")
 }
 
 // sseNotifier puts notifications into the queue that answers go through, so

@@ -67,6 +67,7 @@ type stdioClient struct {
 	id     sync.Once
 	name   string
 	ready  atomic.Bool
+	says   atomic.Pointer[sdk.Implementation]
 
 	writing sync.Mutex
 	out     io.Writer
@@ -84,6 +85,17 @@ func (c *stdioClient) SessionID() string {
 	c.id.Do(func() { c.name = "stdio-" + newID() })
 	return c.name
 }
+
+// GetClientInfo and the three below make it the SDK's SessionWithClientInfo.
+func (c *stdioClient) GetClientInfo() sdk.Implementation {
+	if info := c.says.Load(); info != nil {
+		return *info
+	}
+	return sdk.Implementation{}
+}
+func (c *stdioClient) SetClientInfo(info sdk.Implementation)          { c.says.Store(&info) }
+func (c *stdioClient) GetClientCapabilities() sdk.ClientCapabilities  { return sdk.ClientCapabilities{} }
+func (c *stdioClient) SetClientCapabilities(_ sdk.ClientCapabilities) {}
 
 // NotificationChannel is for broadcasts of the SDK, of which tracecar sends none.
 func (c *stdioClient) NotificationChannel() chan<- sdk.JSONRPCNotification { return nil }

@@ -18,10 +18,20 @@ const (
 )
 
 // streamable is the SDK's streamable HTTP with its open ends tied: sessions
-// are bounded, a GET needs a session, calls of others cannot be cancelled,
-// and progress goes to the answer of its own call.
+// are bounded and belong to a token, a GET needs a session, calls of others
+// cannot be cancelled, and progress goes to the answer of its own call.
 func (s *Server) streamable() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ids := r.Header.Values(sessionHeader)
+		if len(ids) > 1 {
+			writeError(w, r, http.StatusBadRequest, "there is more than one "+sessionHeader+" header")
+			return
+		}
+		// Here and not in the SDK, which on DELETE looks for no owner.
+		if len(ids) == 1 && s.sessions.get(ids[0]) != nil && s.sessions.of(ids[0], holderOf(r.Context()).Name) == nil {
+			writeError(w, r, http.StatusNotFound, "unknown session; send initialize first")
+			return
+		}
 		switch r.Method {
 		case http.MethodPost:
 			s.serveMessage(w, r)
@@ -63,7 +73,7 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, http.StatusBadRequest, "notifications/cancelled is not taken over HTTP in this protocol version: close the call's response stream to cancel it")
 		return
 	}
-	if m.Method == "initialize" && s.sessions.full() {
+	if m.Method == "initialize" && s.sessions.full(holderOf(r.Context()).Name) {
 		s.refuseSession(w, r)
 		return
 	}

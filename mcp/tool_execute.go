@@ -60,6 +60,7 @@ func script(c caller, a arguments, timeout time.Duration) collector.Script {
 		MaxEvents: int(a.integer("max_events")),
 		MaxRows:   int(a.integer("max_rows")),
 		Trigger:   c.trigger,
+		Caller:    c.who.caller(),
 	}
 }
 
@@ -74,7 +75,10 @@ func timeoutOf(a arguments, def time.Duration) time.Duration {
 
 func (s *Server) execute(ctx context.Context, c caller, a arguments) *answer {
 	sc := script(c, a, timeoutOf(a, s.runner.Options().DefaultTimeout))
-	r := s.runner.Begin(ctx, sc)
+	r, err := s.admit(c.who, func() run { return s.runner.Begin(ctx, sc) })
+	if err != nil {
+		return refuse(err)
+	}
 	s.await(r, c.progress)
 	res, _ := r.Result(0)
 	return answerRun(nil, res)

@@ -43,7 +43,10 @@ func (s *Server) startRunTool() tool {
 		call: func(ctx context.Context, c caller, a arguments) *answer {
 			sc := script(c, a, timeoutOf(a, o.MaxTimeout))
 			sc.Snapshots = true
-			r := s.runner.Start(sc)
+			r, err := s.admit(c.who, func() run { return s.runner.Start(sc) })
+			if err != nil {
+				return refuse(err)
+			}
 			waitAttached(ctx, r)
 			return stateOf(ctx, r, 0)
 		},
@@ -94,7 +97,7 @@ func (s *Server) getRunTool() tool {
 			waitParam("Seconds to wait for the run to end before answering; it answers at once when the run ends."),
 		},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
-			r, err := s.find(a.text("id"))
+			r, err := s.find(c.who, a.text("id"))
 			if err != nil {
 				return refuse(err)
 			}
@@ -106,9 +109,10 @@ func (s *Server) getRunTool() tool {
 	}
 }
 
-func (s *Server) find(id string) (run, error) {
+// find returns a run that who may read; others are as if they were not there.
+func (s *Server) find(who Identity, id string) (run, error) {
 	r, ok := s.runner.Get(id)
-	if !ok {
+	if !ok || !who.mayRead(r.Script()) {
 		return nil, &argumentError{"id", fmt.Sprintf("no run %q: it never existed, or ended too long ago; list_runs shows what there is", shorten([]byte(id)))}
 	}
 	return r, nil
@@ -148,9 +152,12 @@ func (s *Server) stopRunTool() tool {
 		idempotent:  true,
 		params:      []param{idParam},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
-			r, err := s.find(a.text("id"))
+			r, err := s.find(c.who, a.text("id"))
 			if err != nil {
 				return refuse(err)
+			}
+			if !c.who.mayStop(r.Script()) {
+				return refuse(&argumentError{"id", "is a run of the scheduled probe " + r.Script().Probe + ", which only an operator may stop"})
 			}
 			r.Stop()
 			// Many probes take long to detach (about 75 ms each); then the
@@ -183,10 +190,12 @@ func (s *Server) listRunsTool() tool {
 		output:     schemaRuns,
 		readOnly:   true,
 		idempotent: true,
-		call: func(context.Context, caller, arguments) *answer {
+		call: func(_ context.Context, c caller, _ arguments) *answer {
 			lines := []runLine{}
 			for _, r := range s.runner.List() {
-				lines = append(lines, lineOf(r))
+				if c.who.mayRead(r.Script()) {
+					lines = append(lines, lineOf(r))
+				}
 			}
 			return answerWith(map[string]any{"runs": lines})
 		},

@@ -23,6 +23,7 @@ type tool struct {
 type caller struct {
 	// trigger is the collector's word for the way in: "mcp" or "http".
 	trigger string
+	who     Identity
 	// progress sends a progress notification; nil where none was asked for.
 	progress func(p progressReport)
 }
@@ -63,11 +64,17 @@ func (t tool) definition() sdk.Tool {
 
 // dispatch checks the arguments and calls the tool: the one way through for
 // every transport.
-func (t tool) dispatch(ctx context.Context, c caller, raw json.RawMessage) *answer {
+func (s *Server) dispatch(ctx context.Context, t tool, c caller, raw json.RawMessage) *answer {
 	args, err := parseArguments(t.name, t.params, raw)
 	if err != nil {
 		return refuse(err)
 	}
+	c.who = s.identity(ctx)
+	leave, err := s.limits.enter(c.who.Token, s.limitsOf(c.who).Calls)
+	if err != nil {
+		return refuse(err)
+	}
+	defer leave()
 	return t.call(ctx, c, args)
 }
 
@@ -81,7 +88,7 @@ func (s *Server) handler(t tool) sdkserver.ToolHandlerFunc {
 		ctx, stop := s.untilDisconnect(ctx)
 		defer stop()
 		c := caller{trigger: "mcp", progress: s.progressFunc(ctx, req)}
-		return t.dispatch(ctx, c, raw).toolResult(), nil
+		return s.dispatch(ctx, t, c, raw).toolResult(), nil
 	}
 }
 

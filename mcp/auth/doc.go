@@ -1,0 +1,15 @@
+// Package auth says who sends a request, before anything else looks at it.
+//
+// In flow HTTP requests, tokens (as hashes) and certificate files. Out flow
+// Holders: a name and a role; or a Denial, ready to be answered with.
+//
+//	Authorization: Bearer … ─┐
+//	client certificate ──────┴→ Auth.Authenticate → Holder | Denial
+//	certificate files → TLS.Config → handshakes
+//
+// Call [New] first, and [NewTLS] before it where the server speaks TLS. What a
+// Holder may do is not decided here.
+//
+// Memory is bounded: 4096 addresses are remembered for wrong guesses, and the
+// rest share one bound.
+package auth
