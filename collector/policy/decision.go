@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+
+	"tracecar/parser/script"
+)
+
+// The rules, by the names that a Violation carries. They are stable.
+const (
+	RuleReadOnly      = "read_only"
+	RuleLibraryOnly   = "library_only"
+	RuleUnsafe        = "unsafe"
+	RuleArgs          = "args"    // the positional parameters
+	RuleText          = "text"    // bytes and signs that hide what a script says
+	RuleSize          = "size"    // of the script, its compiled form, its nesting
+	RuleUnclear       = "unclear" // the parser could not tell
+	RuleProvider      = "provider"
+	RuleAttachPoint   = "attach_point"
+	RuleForeignBinary = "foreign_binary"
+	RuleRate          = "rate"
+	RuleFunction      = "function"
+	RuleIdentifier    = "identifier"
+	RuleUserMemory    = "user_memory"
+	RuleInclude       = "include"
+	RuleImport        = "import"
+	RuleDirective     = "directive"
+	RuleDefinition    = "definition" // macro, fn, struct, union, enum
+	RuleConfig        = "config"
+	RuleUnroll        = "unroll"
+	RuleLoop          = "loop"
+	RuleMaps          = "maps"
+)
+
+// Request is what a caller asks for beside the script.
+type Request struct {
+	// Args are the positional parameters $1, $2, …
+	Args []string
+	// Unsafe asks for --unsafe.
+	Unsafe bool
+	// Library is the name of the library's script whose text this is, "" for
+	// an ad hoc one. The caller of Check vouches for it.
+	Library string
+	// Inline tells what the events of this kernel hold themselves: InlineFields.
+	// Without it str() and buf() of any field is memory.
+	Inline Inline
+}
+
+// Expand counts the attach points that a pattern matches, by bpftrace's own
+// search.
+type Expand func(ctx context.Context, pattern string) (int, error)
+
+// Decision is the answer.
+type Decision struct {
+	Allowed bool
+	// Violations are all rules that were broken, in the script's order, up to
+	// maxViolations; those of no place in it go first.
+	Violations []Violation
+	// AttachPoints is how many the script has after wildcards, as far as they
+	// were counted: for an allowed script of a role that is not trusted, all.
+	AttachPoints int
+	// Limits bound the run.
+	Limits Limits
+}
+
+// Violation is one rule broken.
+type Violation struct {
+	Rule    string // one of the Rule constants
+	Message string
+	// Pos is the place in the script; Line 0 where there is none.
+	Pos script.Pos
+	// Allowed is what would be allowed, for people; may be "".
+	Allowed string
+}
+
+const maxViolations = 50
+
+func (v Violation) String() string {
+	s := v.Rule + ": " + v.Message
+	if v.Pos.Line > 0 {
+		s = fmt.Sprintf("%d:%d: %s", v.Pos.Line, v.Pos.Column, s)
+	}
+	if v.Allowed != "" {
+		s += " (allowed: " + v.Allowed + ")"
+	}
+	return s
+}

@@ -1,0 +1,218 @@
+package policy
+
+import (
+	"strings"
+
+	"tracecar/parser/script"
+)
+
+const memoryAllowed = "what the event itself holds: numbers, args.comm, str(args.name) of a field that is text; or a role with user_memory"
+
+func (c *checker) denyMemory(offset int, message string) {
+	c.denyAt(offset, RuleUserMemory, message, memoryAllowed)
+}
+
+// pointers finds the operators that read memory through a pointer, or make
+// one: each sign that is not plainly something else.
+func (c *checker) pointers() {
+	if c.role.UserMemory {
+		return
+	}
+	for i, t := range c.tokens {
+		before, after := c.at(i-1), c.at(i+1)
+		switch {
+		case !t.code:
+		case t.is("->") && !c.isArgs(i-1):
+			c.denyMemory(t.start, "-> reads memory through a pointer")
+		case t.is(".") && after.kind != kindNumber && !c.isArgs(i-1):
+			c.denyMemory(t.start, ". may read memory through a pointer")
+		case t.is("[") && before.kind != kindMap && !(before.kind == kindIdent && typeWords[before.text]) && !c.inlineAt(i-1):
+			c.denyMemory(t.start, "[] may read memory through a pointer")
+		case t.is("*") && (after.kind == kindPunct && strings.Contains(") , = ; { ] >", after.text)):
+			c.denyMemory(t.start, "a pointer's type")
+		case t.is("*") && !c.operand(i-1):
+			c.denyMemory(t.start, "* reads memory through a pointer")
+		case t.is("&") && !before.is("&") && !after.is("&") && !c.operand(i-1):
+			c.denyMemory(t.start, "& makes a pointer")
+		case t.is("&") && before.is("&") && !c.operand(i-2):
+			c.denyMemory(t.start, "& makes a pointer")
+		case t.kind == kindIdent && pointers[t.text] && !before.is(".") && !before.is("->"):
+			c.denyMemory(t.start, t.text+" is a pointer")
+		}
+	}
+}
+
+// at is a token, or an empty one beyond the ends.
+func (c *checker) at(i int) token {
+	if i < 0 || i >= len(c.tokens) {
+		return token{kind: kindOther, match: -1}
+	}
+	return c.tokens[i]
+}
+
+// isArgs reports whether a token is the builtin args.
+func (c *checker) isArgs(i int) bool {
+	t, before := c.at(i), c.at(i-1)
+	return t.kind == kindIdent && t.text == "args" && !before.is(".") && !before.is("->") && !before.is("::")
+}
+
+// field is the name if tokens up to i are args.name.
+func (c *checker) field(i int) (string, bool) {
+	t, dot := c.at(i), c.at(i-1)
+	return t.text, t.kind == kindIdent && (dot.is(".") || dot.is("->")) && c.isArgs(i-2)
+}
+
+// inlineAt reports whether the tokens up to i are a field that the event holds.
+func (c *checker) inlineAt(i int) bool {
+	name, ok := c.field(i)
+	return ok && c.inline(c.at(i).start, name)
+}
+
+// operand reports whether the token i ends a value, so that what follows is
+// an operator between two.
+func (c *checker) operand(i int) bool {
+	t := c.at(i)
+	switch t.kind {
+	case kindIdent:
+		return !words[t.text] || t.text == "true" || t.text == "false"
+	case kindVar, kindParam, kindMap, kindNumber, kindString:
+		return true
+	}
+	switch {
+	case t.is("]"):
+		return true
+	case t.is(")"):
+		return t.match >= 0 && !c.castLike(t.match, i)
+	case t.is("+") && c.at(i-1).is("+"), t.is("-") && c.at(i-1).is("-"):
+		b := c.at(i - 2)
+		return b.kind == kindVar || b.kind == kindMap || b.is("]")
+	}
+	return false
+}
+
+// castLike reports whether the parentheses from open to end may be a cast, or
+// belong to a keyword: if (x) *p = 1.
+func (c *checker) castLike(open, end int) bool {
+	if before := c.at(open - 1); before.kind == kindIdent {
+		return words[before.text] && before.text != "sizeof" && before.text != "offsetof"
+	}
+	if open+2 == end {
+		only := c.at(open + 1)
+		return only.kind == kindIdent && (typeWords[only.text] || !c.role.Identifiers.permits(only.text))
+	}
+	for _, t := range c.tokens[open+1 : end] {
+		if t.kind != kindIdent && t.kind != kindNumber && !t.is("*") && !t.is("[") && !t.is("]") && !t.is("(") && !t.is(")") && !t.is(",") {
+			return false
+		}
+	}
+	return true
+}
+
+// memoryCalls checks the functions that read through what they are given.
+func (c *checker) memoryCalls() {
+	if c.role.UserMemory {
+		return
+	}
+	for _, call := range c.s.Calls {
+		if pointed[call.Name] && !c.harmless(call) {
+			c.denyMemory(call.Start.Offset, call.Name+"() reads memory through a pointer")
+		}
+	}
+}
+
+func (c *checker) harmless(call script.Call) bool {
+	if len(call.Args) == 0 {
+		return harmlessBare[call.Name]
+	}
+	arg := call.Args[0]
+	name, isField := fieldText(arg)
+	switch call.Name {
+	case "str":
+		t := scan(arg)
+		literal := t.text == arg && (t.kind == kindString && len(arg) > 1 || t.kind == kindParam && arg != "$#")
+		return literal || isField && c.inline(call.Start.Offset, name)
+	case "buf", "macaddr": // buf with a size may read beyond the field
+		return len(call.Args) == 1 && isField && c.inline(call.Start.Offset, name)
+	case "join":
+		return name == "argv" && c.onlyExec(call.Start.Offset)
+	}
+	return false
+}
+
+// fieldText is the field's name if text is args.name or args->name.
+func fieldText(text string) (string, bool) {
+	rest, ok := strings.CutPrefix(text, "args")
+	if !ok {
+		return "", false
+	}
+	name, ok := strings.CutPrefix(rest, ".")
+	if !ok {
+		name, ok = strings.CutPrefix(rest, "->")
+	}
+	return name, ok && name != "" && letter(name[0]) && word(name, 0) == len(name)
+}
+
+// probeAt finds the attach points of the probe around an offset, nil outside.
+func (c *checker) probeAt(offset int) (points []point) {
+	for _, p := range c.points {
+		if pr := c.s.Probes[p.probe]; pr.Start.Offset <= offset && offset < pr.End.Offset {
+			points = append(points, p)
+		}
+	}
+	return points
+}
+
+// inline reports whether the events of all attach points around the offset
+// hold the field themselves, and it is no copy of user memory.
+func (c *checker) inline(offset int, field string) bool {
+	points := c.probeAt(offset)
+	for _, p := range points {
+		if c.req.Inline == nil || p.ap.Provider != "tracepoint" || p.ap.Wildcard || p.maySyscall() || !c.req.Inline(p.ap, field) {
+			return false
+		}
+	}
+	return len(points) > 0
+}
+
+func (p point) maySyscall() bool {
+	return p.ap.Provider == "tracepoint" && (len(p.ap.Parts) == 0 || overlap("syscalls", p.ap.Parts[0], true))
+}
+
+func (c *checker) onlyExec(offset int) bool {
+	points := c.probeAt(offset)
+	for _, p := range points {
+		if p.text != "tracepoint:syscalls:sys_enter_execve" && p.text != "tracepoint:syscalls:sys_enter_execveat" {
+			return false
+		}
+	}
+	return len(points) > 0
+}
+
+// userFields finds what newer kernels copy from user memory into the events
+// of system calls (args.__filename_val), and args as a whole.
+func (c *checker) userFields() {
+	if c.role.UserMemory {
+		return
+	}
+	for i, t := range c.tokens {
+		if !t.code {
+			continue
+		}
+		if next := c.at(i + 1); c.isArgs(i) && !next.is(".") && !next.is("->") {
+			c.denyMemory(t.start, "args as a whole")
+		}
+		name, ok := c.field(i)
+		if !ok || !strings.HasPrefix(name, "__") || name == "__syscall_nr" {
+			continue
+		}
+		points := c.probeAt(t.start)
+		for _, p := range points {
+			if p.maySyscall() {
+				c.denyMemory(t.start, "args."+name+" is a copy of user memory")
+			}
+		}
+		if len(points) == 0 { // in a macro
+			c.denyMemory(t.start, "args."+name+" may be a copy of user memory")
+		}
+	}
+}
