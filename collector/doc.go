@@ -26,6 +26,7 @@
 //	parser/script      bpftrace source → probes, maps, keys, formats
 //	collector/executor one bpftrace process: find, check, start, stop
 //	collector/kernelmap  bpftrace's maps, read out of the kernel
+//	collector/guard    what a run costs, and whether that is too much
 //	collector/mapkey   key texts → typed parts, exact or marked
 //	mcp                tools, resources and prompts over stdio and HTTP
 //	config             one Config from defaults, file, environment, flags

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/guard"
 	"tracecar/collector/kernelmap"
 	"tracecar/collector/mapkey"
 	"tracecar/parser"
@@ -41,21 +42,34 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	defer proc.Close()
 	hold := r.kernel.hold(proc, run.script.Snapshots || run.fold.needsKernel())
 	defer hold.release()
-	run.setLive(proc, hold)
+	cost := guard.Begin(proc)
+	defer cost.End()
+	run.setLive(proc, hold, cost)
 	run.begun()
 
-	over := make(chan string, 1)
+	over := make(chan Diagnostic, 2) // what it prints, and what it costs
+	unguarded := make(chan *Diagnostic, 1)
+	guardCtx, unguard := context.WithCancel(ctx)
+	defer unguard()
+	go func() { unguarded <- r.watch(guardCtx, run, cost, over) }()
 	var o outcome
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		o.timedOut, o.cancelled, o.limit = run.wait(proc, over, r.opts, hold.attached)
+		o.timedOut, o.cancelled, o.limit = run.wait(proc, over, r.opts, func() {
+			hold.attached()
+			cost.Attached()
+		})
 		proc.Stop()
 	}()
 	o2 := r.read(run, proc, over)
 	exit, lost := proc.Wait()
 	<-watched
-	o.exit, o.err = exit, errors.Join(o2, lost)
+	unguard()
+	o.exit, o.err, o.unguarded = exit, errors.Join(o2, lost), <-unguarded
+	if sample, err := cost.End(); err == nil || sample.At > 0 {
+		o.cost = costOf(sample, exit)
+	}
 	// A script that ended by itself just as its time was up did not time out.
 	o.timedOut = o.timedOut && exit.Stopped
 	o.cancelled = o.cancelled && exit.Stopped
@@ -156,14 +170,14 @@ func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, e
 		Path:     r.opts.Bpftrace,
 		Sudo:     sudo,
 		Helper:   r.opts.Helper,
-		Handlers: r.kernel.handlers(),
+		Handlers: rootHandlers(r.kernel, r.meters),
 		Limits:   r.opts.Limits,
 		Grace:    r.grace,
 	})
 }
 
 // read takes everything that bpftrace prints, until EOF, whatever happens.
-func (r *Runner) read(run *Run, proc *executor.Process, over chan<- string) error {
+func (r *Runner) read(run *Run, proc *executor.Process, over chan<- Diagnostic) error {
 	out := proc.Output()
 	rd := parser.NewReader(out, parser.WithVersion(run.version))
 	limited := false
@@ -186,7 +200,7 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- string) erro
 		}
 		if why := r.pastLimit(run, out.Bytes()); why != "" {
 			limited = true
-			over <- why
+			over <- Diagnostic{Severity: "error", Message: why}
 		}
 	}
 }
@@ -202,7 +216,7 @@ func (r *Runner) pastLimit(run *Run, bytes uint64) string {
 }
 
 // wait watches a live run until it should be stopped, or has ended.
-func (r *Run) wait(proc *executor.Process, over <-chan string, o Options, onAttach func()) (timedOut, cancelled bool, limit string) {
+func (r *Run) wait(proc *executor.Process, over <-chan Diagnostic, o Options, onAttach func()) (timedOut, cancelled bool, limit *Diagnostic) {
 	late := time.NewTimer(o.AttachTimeout)
 	defer late.Stop()
 	attached := proc.Attached()
@@ -220,20 +234,21 @@ func (r *Run) wait(proc *executor.Process, over <-chan string, o Options, onAtta
 				clock = t.C
 			}
 		case <-clock:
-			return true, false, ""
+			return true, false, nil
 		case <-late.C:
-			return false, false, fmt.Sprintf("the script was stopped: its probes were not attached within %v", o.AttachTimeout)
-		case limit = <-over:
-			return false, false, limit
+			return false, false, &Diagnostic{Severity: "error",
+				Message: fmt.Sprintf("the script was stopped: its probes were not attached within %v", o.AttachTimeout)}
+		case past := <-over:
+			return false, false, &past
 		case <-r.stop:
-			return false, true, ""
+			return false, true, nil
 		case <-proc.Done():
 			select {
 			case <-attached:
 				r.setAttached()
 			default:
 			}
-			return false, false, ""
+			return false, false, nil
 		}
 	}
 }

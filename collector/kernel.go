@@ -37,9 +37,6 @@ type kernelMaps struct {
 
 func newKernelMaps() *kernelMaps { return &kernelMaps{holders: map[int]*kernelmap.Holder{}} }
 
-// KernelMapHandlers returns the handlers for a root helper (executor.ServeHelper).
-func KernelMapHandlers() map[string]executor.Handler { return newKernelMaps().handlers() }
-
 func (k *kernelMaps) handlers() map[string]executor.Handler {
 	return map[string]executor.Handler{KernelMapsQuestion: k.answer}
 }

@@ -15,6 +15,9 @@ type Options struct {
 	Helper []string
 	// Limits are passed to every bpftrace.
 	Limits executor.Limits
+	// Guard bounds what runs may cost this machine. A run past its budget is
+	// stopped, with its maps printed, and its status is killed.
+	Guard Guard
 	// MaxRuns bounds how many runs are live at once (default 8), Queue how
 	// many more may wait for a place (default 16; -1: none), QueueWait how
 	// long (default 10 s).

@@ -38,6 +38,8 @@ type Result struct {
 	LostEvents      uint64       `json:"lost_events"`
 	Diagnostics     []Diagnostic `json:"diagnostics"`
 	Truncated       Truncated    `json:"truncated"`
+	// Cost is nil where no bpftrace was started, and for recordings.
+	Cost *Cost `json:"cost,omitempty"`
 }
 
 // Truncated counts what a limit left out of a Result.

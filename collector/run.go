@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/guard"
 	"tracecar/collector/kernelmap"
 	"tracecar/parser"
 )
@@ -128,6 +129,9 @@ func (r *Run) skipsText() bool {
 func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 	snap, err := r.Snapshot(ctx)
 	res, next := r.Result(cursor)
+	if res.Status == StatusRunning {
+		res.Cost = r.Cost()
+	}
 	if err != nil || res.Status != StatusRunning {
 		return res, next
 	}
@@ -153,8 +157,11 @@ type outcome struct {
 	err       error // it could not be started, or not be read
 	timedOut  bool
 	cancelled bool
-	// limit says which limit it ran past.
-	limit string
+	// limit says which limit it ran past; nil: none.
+	limit *Diagnostic
+	cost  *Cost
+	// unguarded says that its budget could not be held against it.
+	unguarded *Diagnostic
 }
 
 // end makes the Result final.
@@ -173,7 +180,11 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	res := r.fold.result(tables)
 	res.BpftraceVersion = r.version
 	res.DurationMS = r.ended.Sub(r.started).Milliseconds()
+	res.Cost = o.cost
 	r.judge(res, o)
+	if o.unguarded != nil {
+		res.Diagnostics = append(res.Diagnostics, *o.unguarded)
+	}
 	// The newest state of the maps is in the Result now.
 	r.fold.maps = mapStates{}
 	return res
@@ -211,9 +222,9 @@ func (r *Run) judge(res *Result, o outcome) {
 	case o.err != nil && o.exit == nil:
 		res.Status, res.ExitCode = StatusFailed, -1
 		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
-	case o.limit != "":
+	case o.limit != nil:
 		res.Status = StatusKilled
-		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error", Message: o.limit})
+		res.Diagnostics = append(res.Diagnostics, *o.limit)
 	case o.exit.Killed:
 		res.Status = StatusKilled
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
@@ -324,10 +335,10 @@ type Progress struct {
 }
 
 // setLive makes snapshots possible.
-func (r *Run) setLive(proc *executor.Process, hold held) {
+func (r *Run) setLive(proc *executor.Process, hold held, cost *guard.Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live = &live{proc: proc, hold: hold, way: r.way, mark: r.mark}
+	r.live = &live{proc: proc, hold: hold, cost: cost, way: r.way, mark: r.mark}
 }
 
 // attachedTime is when all probes were attached, zero before.

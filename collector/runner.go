@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/guard"
 )
 
 // Runner runs scripts: every trigger calls it, so limits, parsing and export
@@ -18,6 +19,8 @@ type Runner struct {
 	admission *admission
 	scheduled *admission
 	kernel    *kernelMaps
+	meters    *guard.Meters
+	guard     *guard.Guard
 	grace     executor.Grace // zero but in tests
 	live      sync.WaitGroup
 
@@ -37,6 +40,8 @@ func NewRunner(o Options) *Runner {
 		admission: newAdmission(o.MaxRuns, o.Queue, o.QueueWait),
 		scheduled: newAdmission(o.MaxScheduled, math.MaxInt, forever),
 		kernel:    newKernelMaps(),
+		meters:    guard.NewMeters(),
+		guard:     guard.New(o.Guard.SumPercent),
 	}
 }
 

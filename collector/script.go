@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"tracecar/collector/guard"
 	"tracecar/parser"
 	"tracecar/parser/script"
 )
@@ -25,6 +26,9 @@ type Script struct {
 	Timeout time.Duration
 	// Sudo asks for sudo where this process is not root.
 	Sudo bool
+	// Budget bounds what the run may cost; the zero value is Options.Guard's. A
+	// negative CPUPercent is no bound.
+	Budget guard.Budget
 	// MaxEvents and MaxRows bound the Result (rows per map). 0 means the
 	// runner's default.
 	MaxEvents, MaxRows int

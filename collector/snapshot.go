@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/guard"
 	"tracecar/collector/kernelmap"
 	"tracecar/parser"
 	"tracecar/parser/script"
@@ -45,6 +46,7 @@ const (
 type live struct {
 	proc *executor.Process
 	hold held
+	cost *guard.Run
 	way  signalWay
 	mark string
 }

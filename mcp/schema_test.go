@@ -68,6 +68,7 @@ func richResult() *collector.Result {
 			{Name: "@empty", Kind: "value"},
 		},
 		LostEvents:  3,
+		Cost:        &collector.Cost{KernelNS: new(int64(7)), KernelRuns: new(uint64(1)), CPUNS: 9, MaxRSS: 1 << 20},
 		Diagnostics: []collector.Diagnostic{{Severity: "error", Message: "m", Line: 1, Column: 2, Source: "s", Hint: "h", Noise: true}},
 	}
 }
@@ -111,6 +112,7 @@ func TestOutputSchemasRefuseWhatDoesNotComeOut(t *testing.T) {
 		{`"frames":["schedule+35"]}],"buckets":[{"max":-1,"count":1}`, `"frames":["schedule+35"]}],"buckets":[{"max":-1}`},
 		{`"severity":"error"`, `"severity":"bad"`},
 		{`"truncated":{"events":0,`, `"truncated":{`},
+		{`"kernel_ns":7`, `"kernel_ns":"7"`},
 	} {
 		bad := bytes.Replace([]byte(good), []byte(change[0]), []byte(change[1]), 1)
 		if string(bad) == good {

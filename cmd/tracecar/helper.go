@@ -16,7 +16,7 @@ const helperCommand = "root-helper"
 // runHelper serves the tracecar that started this one through sudo, over the
 // socket that is its standard input.
 func runHelper() int {
-	err := executor.ServeHelper(os.Stdin, executor.HelperOptions{Handlers: collector.KernelMapHandlers()})
+	err := executor.ServeHelper(os.Stdin, executor.HelperOptions{Handlers: collector.RootHandlers()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tracecar root-helper:", err)
 		return exitFailed
