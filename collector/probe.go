@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 )
 
 // Probe is one scheduled probe: a script with a name, and when to run it.
@@ -107,10 +105,8 @@ func (p *Probe) Validate() error {
 		bad("jitter (%v) is longer than every (%v)", p.Jitter, p.Every)
 	}
 	if p.Cron != "" {
-		if s, err := cron.ParseStandard(p.Cron); err != nil {
-			bad("%q is not a cron line: %w", p.Cron, err)
-		} else if s.Next(time.Now()).IsZero() {
-			bad("%q never comes", p.Cron)
+		if _, err := parseCron(p.Cron); err != nil {
+			bad("%w", err)
 		}
 	}
 	if p.BackoffMax > 0 && p.BackoffMin > p.BackoffMax {

@@ -1,7 +1,9 @@
 package collector
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -30,7 +32,7 @@ type timetable struct {
 func newTimetable(p *Probe, now time.Time) *timetable {
 	t := &timetable{every: p.Every, jitter: p.Jitter, looked: now.Round(0)}
 	if p.Cron != "" {
-		t.cron, _ = cron.ParseStandard(p.Cron) // Validate has read it
+		t.cron, _ = parseCron(p.Cron) // Validate has read it
 		t.pass(now)
 	} else {
 		t.set(now)
@@ -74,6 +76,26 @@ func (t *timetable) wait(now time.Time) time.Duration {
 		return clockLook
 	}
 	return min(t.at.Sub(now.Round(0)), clockLook)
+}
+
+// parseCron reads a cron line that comes at least once.
+func parseCron(line string) (cron.Schedule, error) {
+	first, rest, _ := strings.Cut(line, " ")
+	switch {
+	case strings.Contains(first, "TZ=") && strings.TrimSpace(rest) == "":
+		// cron 3.0.1 panics at a time zone without a line.
+		return nil, fmt.Errorf("%q names a time zone and no times", line)
+	case strings.Contains(line, "@every"):
+		return nil, fmt.Errorf("%q is not a time of day: Every says that", line)
+	}
+	s, err := cron.ParseStandard(line)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a cron line: %w", line, err)
+	}
+	if s.Next(time.Now()).IsZero() {
+		return nil, fmt.Errorf("%q never comes", line)
+	}
+	return s, nil
 }
 
 // backoff is the wait after so many failures in a row, at least 1: doubled

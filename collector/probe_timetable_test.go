@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,6 +21,8 @@ func TestCronFollowsTheWallClock(t *testing.T) {
 		t.Error("a host that slept through its window has none")
 	} else if tt.pass(later); !tt.at.Equal(noon.Add(66 * time.Hour)) {
 		t.Errorf("next at %v", tt.at)
+	} else if tt.reached(noon.Add(20*time.Hour)) || !tt.at.Equal(noon.Add(42*time.Hour)) {
+		t.Errorf("a clock set back by a day leaves the window at %v", tt.at)
 	}
 
 	tt = daily()
@@ -118,4 +121,23 @@ func TestVersionRangesAgree(t *testing.T) {
 			t.Errorf("%s runs %q", c.version, got)
 		}
 	}
+}
+
+// FuzzCron: whatever a configuration holds, reading it is no crash, and what
+// is taken comes later than now.
+func FuzzCron(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/fuzz/FuzzCron/*")
+	if err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, line string) {
+		s, err := parseCron(line)
+		if err != nil {
+			return
+		}
+		if next := s.Next(now); !next.IsZero() && !next.After(now) {
+			t.Errorf("%q comes at %v", line, next)
+		}
+	})
 }

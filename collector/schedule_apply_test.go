@@ -259,6 +259,8 @@ func TestProbeValidate(t *testing.T) {
 		"longer than every":             func(p *Probe) { p.Jitter = time.Hour },
 		"not a cron line":               func(p *Probe) { p.Every, p.Cron = 0, "61 * * * *" },
 		"never comes":                   func(p *Probe) { p.Every, p.Cron = 0, "0 0 30 2 *" },
+		"a time zone and no times":      func(p *Probe) { p.Every, p.Cron = 0, "CRON_TZ=UTC" },
+		"not a time of day":             func(p *Probe) { p.Every, p.Cron = 0, "@every 1s" },
 		"every is negative":             func(p *Probe) { p.Every = -1 },
 		"longer than the longest":       func(p *Probe) { p.BackoffMin, p.BackoffMax = 2, 1 },
 		"cannot give up after -1 fails": func(p *Probe) { p.GiveUpAfter = -1 },

@@ -41,7 +41,7 @@ func TestWindowsDoNotOverlap(t *testing.T) {
 		if st := wantState(t, s, "p", ProbeRunning); st.Skipped != 2 || !st.Next.Equal(r.begun.Add(15*time.Minute)) {
 			t.Errorf("while the first still runs: %s", asJSON(t, st))
 		}
-		pass(29 * time.Minute)
+		pass(28 * time.Minute)
 		if got := r.starts("p"); !slices.Equal(got, []time.Duration{0, 15 * time.Minute, 30 * time.Minute}) {
 			t.Errorf("windows at %v", got)
 		}
@@ -150,6 +150,26 @@ func TestTrigger(t *testing.T) {
 		pass(20 * time.Second)
 		if st := statusOf(t, s, "p"); st.Windows != 3 || st.Skipped != 1 || !st.Next.Equal(r.begun.Add(2*time.Hour)) {
 			t.Errorf("%s", asJSON(t, st))
+		}
+	})
+}
+
+// TestTriggerAsTheTimeComes: a trigger in the same instant as the time of a
+// window makes no second one.
+func TestTriggerAsTheTimeComes(t *testing.T) {
+	underClock(t, always(window(time.Second)), SchedulerOptions{}, func(t *testing.T, s *Scheduler, _ *stub) {
+		apply(t, s, windows("p", time.Minute, time.Second))
+		const n = 300
+		taken := 0
+		for range n {
+			time.Sleep(time.Minute) // and nobody waits for the window to begin
+			if s.Trigger("p") == nil {
+				taken++
+			}
+		}
+		pass(30 * time.Second)
+		if st := statusOf(t, s, "p"); st.Windows != n+1 || st.Skipped != 0 {
+			t.Errorf("%d windows for %d times, %d of them triggered too; %d skipped", st.Windows, n+1, taken, st.Skipped)
 		}
 	})
 }
