@@ -36,6 +36,7 @@ type mapMetric struct {
 	shape                   shape
 	// leftOut says why the map is no metric, "" where it is one.
 	leftOut string
+	told    bool // that it is left out
 	labels  *labels
 	ladder  *ladder
 	limit   int

@@ -1,0 +1,179 @@
+package otlp
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// maxHeld bounds how many ended runs are held for their final state. The
+// oldest go first, and are counted where nobody was sent them.
+const maxHeld = 256
+
+// young is how old a snapshot may be to serve a second reader too: OTLP and
+// /metrics often collect at the same time.
+const young = time.Second
+
+// producer gives a reader of the SDK what runs have in their maps.
+type producer struct {
+	e    *Exporter
+	otlp bool // else /metrics, which has one point for each series
+}
+
+// Produce implements metric.Producer.
+func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
+	e := p.e
+	e.mu.Lock()
+	runs := slices.Clone(e.runs)
+	e.mu.Unlock()
+
+	fresh := e.refresh(ctx, runs)
+	out := newGather()
+	var done []func()
+	newest := map[string]*runState{}
+	for _, r := range runs {
+		if fresh(r) || r.hasEnded() && r.hasPoints() {
+			newest[r.key()] = r
+		}
+	}
+	for _, r := range runs {
+		r.mu.Lock()
+		switch {
+		case r.ended.IsZero() && !fresh(r):
+		case !r.ended.IsZero() && p.otlp && r.sent:
+		case !p.otlp && newest[r.key()] != r:
+		default:
+			for _, mm := range r.metrics {
+				out.add(mm.metrics())
+				if f := mm.taken(); f != nil && p.otlp {
+					done = append(done, func() {
+						r.mu.Lock()
+						f()
+						r.mu.Unlock()
+					})
+				}
+			}
+			if !r.ended.IsZero() && p.otlp {
+				done = append(done, r.setSent)
+			}
+		}
+		r.mu.Unlock()
+	}
+	e.mu.Lock()
+	if p.otlp {
+		e.pending = done
+	}
+	e.drop(newest)
+	e.mu.Unlock()
+	out.add(e.selfMetrics(time.Now()))
+	return []metricdata.ScopeMetrics{{
+		Scope:   instrumentation.Scope{Name: scopeName, Version: e.cfg.Version},
+		Metrics: out.metrics,
+	}}, nil
+}
+
+// refresh reads the maps of all live runs at once and waits for them, at most
+// SnapshotTimeout. What it returns tells which have come.
+func (e *Exporter) refresh(ctx context.Context, runs []*runState) func(*runState) bool {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.SnapshotTimeout)
+	came := make(map[*runState]*atomic.Bool, len(runs))
+	results := make(chan struct{}, len(runs))
+	waiting := 0
+	for _, r := range runs {
+		if !r.info.Script.Snapshots || r.hasEnded() {
+			continue
+		}
+		flag := &atomic.Bool{}
+		came[r] = flag
+		waiting++
+		e.refreshes.Go(func() {
+			flag.Store(r.refresh(ctx, young))
+			results <- struct{}{}
+		})
+	}
+	deadline := ctx.Done()
+	for ; waiting > 0 && deadline != nil; waiting-- {
+		select {
+		case <-results:
+		case <-deadline:
+			deadline = nil
+		}
+	}
+	cancel()
+	seen := make(map[*runState]bool, len(came))
+	for r, flag := range came {
+		seen[r] = flag.Load()
+	}
+	return func(r *runState) bool { return seen[r] }
+}
+
+// drop forgets final states that are old, or that a newer run replaces and
+// that were sent; mu is held.
+func (e *Exporter) drop(newest map[string]*runState) {
+	held := 0
+	e.runs = slices.DeleteFunc(slices.Clone(e.runs), func(r *runState) bool {
+		r.mu.Lock()
+		ended, sent := r.ended, r.sent || e.cfg.Metrics.URL == ""
+		empty := !ended.IsZero() && !r.anyPoints()
+		r.mu.Unlock()
+		replaced := newest[r.key()] != nil && newest[r.key()] != r
+		gone := !ended.IsZero() && (empty || replaced && sent || time.Since(ended) > e.cfg.Hold)
+		if gone {
+			e.release(r)
+		} else if !ended.IsZero() {
+			held++
+		}
+		return gone
+	})
+	e.bound(held)
+}
+
+// bound drops the oldest held states beyond maxHeld; mu is held.
+func (e *Exporter) bound(held int) {
+	for i := 0; i < len(e.runs) && held > maxHeld; {
+		r := e.runs[i]
+		if !r.hasEnded() {
+			i++
+			continue
+		}
+		r.mu.Lock()
+		if !r.sent && e.cfg.Metrics.URL != "" {
+			e.self.finalsDropped.Add(1)
+		}
+		r.mu.Unlock()
+		e.release(r)
+		e.runs = slices.Delete(e.runs, i, i+1)
+		held--
+	}
+}
+
+func (r *runState) key() string {
+	return r.identity + "\x00" + strconv.Itoa(r.slot)
+}
+
+func (r *runState) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.ended.IsZero()
+}
+
+func (r *runState) hasPoints() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.anyPoints()
+}
+
+func (r *runState) anyPoints() bool {
+	return slices.ContainsFunc(r.metrics, func(mm *mapMetric) bool { return len(mm.points) > 0 })
+}
+
+func (r *runState) setSent() {
+	r.mu.Lock()
+	r.sent = true
+	r.mu.Unlock()
+}

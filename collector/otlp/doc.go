@@ -1,0 +1,52 @@
+// Package otlp turns runs into OpenTelemetry metrics, spans and log records,
+// sends them to a collector, and shows the metrics at /metrics.
+//
+// In flow runs: give [Exporter.Observe] to collector.Options.Observers. Out
+// flows OTLP by gRPC or HTTP. Call [New] first and [Exporter.Shutdown] last,
+// after the runner is closed.
+//
+// # Metrics
+//
+//	count()                     cumulative monotonic Sum, start time = attach time of the run
+//	sum()                       cumulative Sum, monotonic where declared so or of an unsigned type
+//	min() max() avg(), values   Gauge
+//	stats()                     Histogram with count and sum, no buckets
+//	hist() lhist()              Histogram, bounds = inclusive bucket maxima
+//	tseries()                   Gauge points at their own times, of closed intervals
+//
+// At each collection the maps of all live runs whose script asks for Snapshots
+// are read, all at once; the final state of a run that has ended is exported
+// once more at least. Points are made as metricdata by a metric.Producer:
+// nothing is replayed through instruments.
+//
+// A metric is named PROBE.MAP, or bpftrace.MAP for runs that no scheduled
+// probe made; its attributes are the parts of the key, by the script's names,
+// and tracecar.probe or tracecar.script. Runs of one script that are live at
+// once are told apart by tracecar.run.slot.
+//
+// A value that falls, a key that went and came back, and a restart give a
+// series a new start time. Each map has at most MaxSeries series; the others
+// are added up in a point with otel.metric.overflow, and counted. What has no
+// sum, a gauge past the limit, is left out and counted.
+//
+// Not exported, and counted with the reason: maps keyed by stacks (they are
+// flame graphs), values that are no number, and undeclared maps of plain
+// values that the script itself deletes from: start times and the like.
+//
+// Text that is not UTF-8 gets U+FFFD for each bad byte, and an attribute
+// NAME.base64 with the bytes: one invalid string would lose the whole batch.
+//
+// # Spans and logs
+//
+// Each run is a span. Declared printfs become spans with their own kernel
+// timestamps, all others log records with the fields as attributes. Spans and
+// records wait in bounded queues while the collector is away; what is dropped
+// is counted.
+//
+// # Faults
+//
+// A collector that is away costs nothing but the data it misses: metrics are
+// cumulative and heal. What fails is counted in tracecar.export.* and logged
+// when it begins and ends. The SDK also hands errors to its global handler:
+// set one that discards (otel.SetErrorHandler), or they are logged twice.
+package otlp

@@ -1,0 +1,158 @@
+package otlp
+
+import (
+	"bufio"
+	"math"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// textWriter writes families, each with one line a sample.
+type textWriter struct {
+	b    *bufio.Writer
+	open bool
+}
+
+func (w *textWriter) head(f *family) {
+	name := f.name
+	if f.kind == "counter" && !w.open {
+		name += "_total"
+	}
+	help := f.help
+	if w.open {
+		help = escapeLabel.Replace(help)
+	} else {
+		help = escapeHelp.Replace(help)
+	}
+	if help != "" {
+		w.line("# HELP ", name, " ", help)
+	}
+	w.line("# TYPE ", name, " ", f.kind)
+	if w.open && f.unit != "" {
+		w.line("# UNIT ", name, " ", f.unit)
+	}
+}
+
+func (w *textWriter) line(parts ...string) {
+	for _, p := range parts {
+		w.b.WriteString(p)
+	}
+	w.b.WriteByte('\n')
+}
+
+func (w *textWriter) sample(name string, set attribute.Set, value string) {
+	w.line(name, labelsText(set), " ", value)
+}
+
+func (w *textWriter) family(f *family) {
+	w.head(f)
+	name := f.name
+	if f.kind == "counter" {
+		name += "_total"
+	}
+	for _, m := range f.metrics {
+		switch d := m.Data.(type) {
+		case metricdata.Sum[int64]:
+			numbers(w, f, name, d.DataPoints, d.IsMonotonic)
+		case metricdata.Sum[float64]:
+			numbers(w, f, name, d.DataPoints, d.IsMonotonic)
+		case metricdata.Gauge[int64]:
+			numbers(w, f, name, newest(d.DataPoints), false)
+		case metricdata.Gauge[float64]:
+			numbers(w, f, name, newest(d.DataPoints), false)
+		case metricdata.Histogram[int64]:
+			histograms(w, f, d.DataPoints)
+		case metricdata.Histogram[float64]:
+			histograms(w, f, d.DataPoints)
+		}
+	}
+}
+
+func numbers[N int64 | float64](w *textWriter, f *family, name string, ps []metricdata.DataPoint[N], created bool) {
+	for i := range ps {
+		p := &ps[i]
+		w.sample(name, p.Attributes, numberText(p.Value))
+		if created {
+			w.created(f, p.Attributes, p.StartTime)
+		}
+	}
+}
+
+func (w *textWriter) created(f *family, set attribute.Set, start time.Time) {
+	if w.open && !start.IsZero() {
+		w.sample(f.name+"_created", set, strconv.FormatFloat(float64(start.UnixMilli())/1e3, 'f', 3, 64))
+	}
+}
+
+// newest keeps the last point of each series: only those of a tseries() have
+// more than one.
+func newest[N int64 | float64](ps []metricdata.DataPoint[N]) []metricdata.DataPoint[N] {
+	at := make(map[attribute.Distinct]int, len(ps))
+	out := ps[:0:0]
+	for _, p := range ps {
+		d := p.Attributes.Equivalent()
+		if i, ok := at[d]; ok {
+			if p.Time.After(out[i].Time) {
+				out[i] = p
+			}
+			continue
+		}
+		at[d] = len(out)
+		out = append(out, p)
+	}
+	return out
+}
+
+func histograms[N int64 | float64](w *textWriter, f *family, ps []metricdata.HistogramDataPoint[N]) {
+	for i := range ps {
+		p := &ps[i]
+		var below uint64
+		bucket := f.name + "_bucket{" // the labels are the same for all of a point's lines
+		if labels := labelsText(p.Attributes); labels != "" {
+			bucket = f.name + "_bucket" + labels[:len(labels)-1] + ","
+		}
+		for j, bound := range p.Bounds {
+			below += p.BucketCounts[j]
+			w.line(bucket, `le="`, boundText(bound, w.open), `"} `, strconv.FormatUint(below, 10))
+		}
+		w.line(bucket, `le="+Inf"} `, strconv.FormatUint(p.Count, 10))
+		if sum := float64(p.Sum); !math.IsNaN(sum) {
+			w.sample(f.name+"_sum", p.Attributes, numberText(p.Sum))
+		}
+		w.sample(f.name+"_count", p.Attributes, strconv.FormatUint(p.Count, 10))
+		w.created(f, p.Attributes, p.StartTime)
+	}
+}
+
+// boundText writes a bound; in OpenMetrics that has a point or an exponent.
+func boundText(v float64, open bool) string {
+	s := numberText(v)
+	if !open {
+		return s
+	}
+	for i := range len(s) {
+		if s[i] == '.' || s[i] == 'e' {
+			return s
+		}
+	}
+	return s + ".0"
+}
+
+func numberText[N int64 | float64](v N) string {
+	switch x := any(v).(type) {
+	case int64:
+		return strconv.FormatInt(x, 10)
+	case float64:
+		switch {
+		case math.IsInf(x, 1):
+			return "+Inf"
+		case math.IsInf(x, -1):
+			return "-Inf"
+		}
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return ""
+}

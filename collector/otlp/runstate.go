@@ -1,0 +1,258 @@
+package otlp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"tracecar/collector"
+	"tracecar/parser"
+)
+
+// runState is what the exporter knows of one run: a collector.Sink.
+type runState struct {
+	e     *Exporter
+	stats *stats
+	probe Probe
+	// identity is the same for runs that have the same series.
+	identity string
+	slot     int
+	info     collector.RunInfo
+
+	ctx    context.Context // with the run's span
+	span   trace.Span
+	events *eventSpans // nil where none are declared
+	logs   *logLines   // nil where none are made
+
+	busy chan struct{} // holds the place of whoever reads a snapshot
+
+	mu       sync.Mutex
+	base     []attribute.KeyValue
+	metrics  []*mapMetric
+	attached time.Time
+	looked   time.Time // when the maps were last read
+	ended    time.Time
+	sent     bool // over OTLP, since it ended
+
+	offset  int64
+	records int64
+	lost    uint64
+	probes  uint64
+}
+
+// Observe makes the sink of a run: a collector.Observer.
+func (e *Exporter) Observe(s collector.Script) collector.Sink {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := &runState{
+		e: e, stats: e.statsOf(s.Probe), probe: e.probes[s.Probe],
+		identity: identityOf(s), busy: make(chan struct{}, 1),
+	}
+	if s.Probe == "" {
+		r.probe = Probe{}
+	}
+	return r
+}
+
+// identityOf tells which runs have the same series: those of one probe, or of
+// one script with one set of parameters.
+func identityOf(s collector.Script) string {
+	if s.Probe != "" {
+		return s.Probe
+	}
+	return "\x00" + scriptName(s) + "\x00" + hash(s.Source) + "\x00" + strings.Join(s.Args, "\x00")
+}
+
+func hash(source string) string {
+	sum := sha256.Sum256([]byte(source))
+	return hex.EncodeToString(sum[:])
+}
+
+// scriptName names a script on data points: as its caller does, else by the
+// start of its hash.
+func scriptName(s collector.Script) string {
+	if s.Name != "" {
+		return text(s.Name)
+	}
+	return hash(s.Source)[:12]
+}
+
+// Begin implements collector.Sink.
+func (r *runState) Begin(info collector.RunInfo) {
+	r.info = info
+	r.stats.begin()
+	r.beginSpan()
+	if info.Parsed == nil {
+		return // it never started
+	}
+	r.e.mu.Lock()
+	r.slot = r.e.takeSlot(r.identity)
+	r.e.runs = append(r.e.runs, r)
+	r.e.mu.Unlock()
+
+	if p := info.Script.Probe; p != "" {
+		r.base = append(r.base, attribute.String(attrProbe, text(p)))
+	} else {
+		r.base = append(r.base, attribute.String(attrScript, scriptName(info.Script)))
+	}
+	if r.slot > 0 {
+		r.base = append(r.base, attribute.Int(attrSlot, r.slot))
+	}
+	r.events = newEventSpans(r)
+	r.logs = newLogLines(r)
+}
+
+// Record implements collector.Sink.
+func (r *runState) Record(rec *parser.Record) {
+	r.stats.record(rec, r.offset)
+	r.offset = rec.Offset
+	r.records++
+	switch rec.Type {
+	case parser.TypeAttachedProbes:
+		r.probes += rec.Count
+		r.mu.Lock()
+		if r.attached.IsZero() {
+			// Until a snapshot tells: not after the probes were attached, when all
+			// maps were empty.
+			r.attached = time.Now()
+		}
+		r.mu.Unlock()
+		return
+	case parser.TypeLostEvents:
+		r.lost += rec.Count
+		return
+	}
+	if r.events != nil && r.events.record(rec) {
+		return
+	}
+	if r.logs != nil {
+		r.logs.record(rec)
+	}
+}
+
+// End implements collector.Sink.
+func (r *runState) End(res *collector.Result) {
+	r.stats.end(res)
+	if r.events != nil {
+		r.events.end()
+	}
+	r.endSpan(res)
+	if r.info.Parsed == nil {
+		return
+	}
+	r.final(res)
+	r.e.mu.Lock()
+	r.e.freeSlot(r.identity, r.slot)
+	r.e.mu.Unlock()
+}
+
+// final takes the last state of the maps. A run that was killed printed none:
+// then what the last snapshot saw is the last that is known.
+func (r *runState) final(res *collector.Result) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = now
+	switch res.Status {
+	case collector.StatusFailed, collector.StatusRefused, collector.StatusKilled:
+		return
+	}
+	if r.attached.IsZero() {
+		r.attached = r.info.Started
+	}
+	for _, mm := range r.metrics {
+		mm.ended = true
+	}
+	r.update(res.Maps, now, res.Truncated.Rows == 0)
+}
+
+// update takes the state of all maps; mu is held.
+func (r *runState) update(maps []collector.Map, at time.Time, whole bool) {
+	for _, mm := range r.metrics {
+		mm.points = nil
+	}
+	byName := map[string]*collector.Map{}
+	for i := range maps {
+		byName[maps[i].Name] = &maps[i]
+	}
+	for i := range maps {
+		m := &maps[i]
+		mm := r.metric(m)
+		mm.update(m, byName[mm.decl.Sum], r.attached, at, whole)
+		r.stats.look(mm)
+	}
+	r.looked = at
+}
+
+// metric finds how a map is exported, and decides it when the map is first
+// seen with something in it.
+func (r *runState) metric(m *collector.Map) *mapMetric {
+	for _, mm := range r.metrics {
+		if mm.mapName == m.Name {
+			return mm
+		}
+	}
+	var decl *Metric
+	for name, d := range r.probe.Metrics {
+		if d.Sum == m.Name {
+			decl = &Metric{Drop: true}
+		}
+		if name == m.Name {
+			decl = &d
+			break
+		}
+	}
+	limit := r.probe.MaxSeries
+	if limit == 0 {
+		limit = r.e.cfg.MaxSeries
+	}
+	sm := r.info.Parsed.Map(m.Name)
+	mm := newMapMetric(r.info.Script.Probe, r.base, m, sm, isScratch(r.info.Parsed, m.Name), decl, limit)
+	mm.ended = !r.ended.IsZero()
+	if mm.leftOut == "" {
+		mm.name = r.e.claim(mm)
+	}
+	r.metrics = append(r.metrics, mm)
+	return mm
+}
+
+// refresh reads the maps of the live run, unless that was done less than
+// maxAge ago. It is false where there is no state of now.
+func (r *runState) refresh(ctx context.Context, maxAge time.Duration) bool {
+	select {
+	case r.busy <- struct{}{}:
+	case <-ctx.Done():
+		r.stats.late()
+		return false
+	}
+	defer func() { <-r.busy }()
+	r.mu.Lock()
+	young := time.Since(r.looked) < maxAge
+	r.mu.Unlock()
+	if young {
+		return true
+	}
+	began := time.Now()
+	snap, err := r.info.Run.Snapshot(ctx)
+	r.stats.snapshot(time.Since(began), err)
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended.IsZero() {
+		return true // its final state is newer
+	}
+	if r.looked.IsZero() {
+		r.attached = snap.Attached
+	}
+	r.update(snap.Maps, snap.Time, true)
+	r.stats.missing(len(snap.Missing))
+	return true
+}
