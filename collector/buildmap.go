@@ -67,6 +67,15 @@ func mapKind(sm *script.Map, p mapPrint) string {
 	return string(script.KindUnknown)
 }
 
+// KeyNames names the parts of a map's key as a Result does; empty for a
+// scalar map.
+func KeyNames(sm *script.Map) []string {
+	if len(sm.Keys) == 0 {
+		return []string{}
+	}
+	return keyNames(sm)
+}
+
 // keyNames names the parts of a map's key: as the script has them, else
 // key0, key1, ….
 func keyNames(sm *script.Map) []string {

@@ -90,8 +90,14 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 			status, word = http.StatusServiceUnavailable, "not ready"
 		}
 	}
-	writeJSON(w, status, map[string]any{
+	answer := map[string]any{
 		"status": word, "bpftrace_version": info.Version, "problems": info.Problems,
 		"time": time.Now().UTC().Format(time.RFC3339),
-	})
+	}
+	if s.cfg.Ready != nil {
+		for k, v := range s.cfg.Ready() {
+			answer[k] = v
+		}
+	}
+	writeJSON(w, status, answer)
 }

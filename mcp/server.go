@@ -48,6 +48,9 @@ type Config struct {
 	Role string
 	// RoleLimits bounds what each holder of a role may have; nil: no bounds.
 	RoleLimits func(role string) Limits
+	// Ready adds members to the answer of /readyz; they do not change its
+	// status. nil: none.
+	Ready func() map[string]any
 	// Routes are served beside the server's own, behind the same guard.
 	Routes []Route
 }

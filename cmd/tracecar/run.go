@@ -21,7 +21,7 @@ func newRun() *cobra.Command {
 	var args []string
 	var maxEvents, maxRows int
 	cmd := &cobra.Command{
-		Use:   "run {FILE | - | -e SCRIPT} [ARG]...",
+		Use:   "run {FILE | - | @library/NAME | -e SCRIPT} [ARG]...",
 		Short: "Run one script and print its Result",
 		Long: `Run one bpftrace script and print one Result on standard output: what it
 printed, its maps with typed keys, how it ended.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,8 @@ func (f *scriptFlags) read(cmd *cobra.Command, args []string) (s collector.Scrip
 		s.Source, s.Name, s.Args = f.expr, "-e", args
 	case len(args) == 0:
 		return s, usageError("no script: give a FILE, - for standard input, or -e 'SCRIPT'")
+	case strings.HasPrefix(args[0], libraryPrefix):
+		return f.fromLibrary(cmd, strings.TrimPrefix(args[0], libraryPrefix), args[1:])
 	default:
 		text, err := readInput(cmd, args[0], maxScript)
 		if err != nil {
@@ -49,6 +52,21 @@ func (f *scriptFlags) read(cmd *cobra.Command, args []string) (s collector.Scrip
 		s.Source, s.Name, s.Args = string(text), args[0], args[1:]
 	}
 	return s, nil
+}
+
+// fromLibrary takes a built-in script in the variant for the installed bpftrace.
+func (f *scriptFlags) fromLibrary(cmd *cobra.Command, name string, args []string) (s collector.Script, err error) {
+	r, err := f.runner(collector.Options{})
+	if err != nil {
+		return s, err
+	}
+	version, err := r.Version(cmd.Context())
+	if err != nil {
+		return s, &exitError{exitFailed, err}
+	}
+	s.Name = libraryPrefix + name
+	s.Source, s.Args, err = libraryRun(name, version, args)
+	return s, err
 }
 
 // readInput reads a file, or standard input for "-".

@@ -6,51 +6,55 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"tracecar/collector"
+	"tracecar/config"
 	"tracecar/mcp"
 )
 
-// closeTimeout is how long tracecar waits at its end for bpftrace to detach
-// and print its last maps.
-const closeTimeout = 60 * time.Second
-
-// daemonFlags are the flags of mcp and serve.
+// daemonFlags are the flags of mcp and serve: the most used keys of the
+// configuration, and the file itself.
 type daemonFlags struct {
-	scriptFlags
-	timeout, maxTimeout time.Duration
-	maxRuns             int
+	file  string
+	flags map[string]string // flag → key of the configuration
 }
 
 func (f *daemonFlags) add(cmd *cobra.Command) {
-	f.addHost(cmd)
-	cmd.Flags().DurationVar(&f.timeout, "default-timeout", 30*time.Second, "`time` of a run whose caller names none")
-	cmd.Flags().DurationVar(&f.maxTimeout, "max-timeout", time.Hour, "the longest `time` a caller may ask for")
-	cmd.Flags().IntVar(&f.maxRuns, "max-runs", 8, "runs that may be live at once")
+	f.flags = map[string]string{
+		"bpftrace": "bpftrace.path", "sudo": "bpftrace.sudo", "default-timeout": "limits.default_timeout",
+		"max-timeout": "limits.max_timeout", "max-runs": "limits.max_runs",
+		"listen": "listen", "hub": "hub.url", "hub-url": "hub.self_url", "otlp-endpoint": "otlp.endpoint",
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.file, "config", "", "configuration `file` (see tracecar check)")
+	fl.String("bpftrace", "", "`path` of bpftrace (default: the first in PATH)")
+	fl.Bool("sudo", false, "use sudo -n when not root")
+	fl.Duration("default-timeout", 30*time.Second, "`time` of a run whose caller names none")
+	fl.Duration("max-timeout", time.Hour, "the longest `time` a caller may ask for")
+	fl.Int("max-runs", 8, "ad hoc runs that may be live at once")
+	fl.String("otlp-endpoint", "", "`URL` of an OpenTelemetry collector, such as http://localhost:4317")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	_ = cmd.MarkFlagFilename("bpftrace")
 }
 
-func (f *daemonFlags) build() (*collector.Runner, error) {
-	if f.timeout <= 0 || f.maxTimeout < f.timeout || f.maxRuns < 1 {
-		return nil, usageError("want 0 < --default-timeout <= --max-timeout and --max-runs >= 1")
+// load reads the configuration: defaults, file, environment, then the flags
+// that were given.
+func (f *daemonFlags) load(cmd *cobra.Command) (*config.Config, error) {
+	given := map[string]any{}
+	for flag, key := range f.flags {
+		if fl := cmd.Flags().Lookup(flag); fl != nil && fl.Changed {
+			given[key] = fl.Value.String()
+		}
 	}
-	prepareHost()
-	// Callers may ask for sudo, so the helper is at hand whenever not root.
-	f.sudo = f.sudo || os.Geteuid() != 0
-	return f.runner(collector.Options{DefaultTimeout: f.timeout, MaxTimeout: f.maxTimeout, MaxRuns: f.maxRuns})
-}
-
-// closeRunner ends all runs, whatever ctx says.
-func closeRunner(r *collector.Runner) error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if err := r.Close(ctx); err != nil {
-		return fmt.Errorf("bpftrace did not end in time: %w", err)
+	cfg, err := config.Load(f.file, os.Environ(), given)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("the configuration is not good:\n%w", err)}
 	}
-	return nil
+	return cfg, nil
 }
 
 func newMCP() *cobra.Command {
@@ -67,16 +71,21 @@ bpftrace needs root: start the client as root, or let tracecar use sudo
 (see tracecar doctor).`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := f.build()
+			cfg, err := f.load(cmd)
 			if err != nil {
 				return err
 			}
-			s := mcp.New(mcp.Config{Runner: r, Version: version(), Logger: logger(cmd)})
-			err = s.ServeStdio(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+			d, err := newDaemon(cmd.Context(), cfg, newLogger(cmd, &cfg.Log))
+			if err != nil {
+				return asFailure(err)
+			}
+			ctx, following := d.background(cmd.Context())
+			err = d.server.ServeStdio(ctx, cmd.InOrStdin(), cmd.OutOrStdout())
 			if errors.Is(err, context.Canceled) {
 				err = nil
 			}
-			return asFailure(errors.Join(err, closeRunner(r)))
+			following()
+			return asFailure(errors.Join(err, d.close()))
 		},
 	}
 	f.add(cmd)
@@ -85,66 +94,117 @@ bpftrace needs root: start the client as root, or let tracecar use sudo
 
 func newServe() *cobra.Command {
 	var f daemonFlags
-	var listen, hub, hubURL string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve MCP over HTTP: the daemon",
-		Long: `Serve the Model Context Protocol over HTTP: streamable HTTP at /mcp, the older
-SSE transport at /sse, a plain JSON API at /api/mcp, health at /healthz and
-/readyz. It listens on this machine's loopback address unless told otherwise;
-whoever can reach it can trace this machine.`,
+		Short: "The daemon: MCP over HTTP, scheduled probes, metrics",
+		Long: `Serve the Model Context Protocol over HTTP (streamable HTTP at /mcp, the older
+SSE transport at /sse), a plain JSON API at /api/mcp, health at /healthz and
+/readyz; and, with a configuration, keep its probes running and export what
+they see: to an OpenTelemetry collector, or at /metrics where none is
+configured.
+
+It listens on this machine's loopback address unless told otherwise; whoever
+can reach it can trace this machine.
+
+  tracecar serve
+  tracecar serve --config tracecar.yaml
+  tracecar check tracecar.yaml              is it good, and what would it export?`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := f.build()
+			cfg, err := f.load(cmd)
 			if err != nil {
 				return err
 			}
-			ln, err := net.Listen("tcp", listen)
-			if err != nil {
-				return asFailure(err)
-			}
-			log := logger(cmd)
-			s := mcp.New(mcp.Config{Runner: r, Version: version(), Logger: log})
-			log.Info("listening", "mcp", fmt.Sprintf("http://%s/mcp", ln.Addr()), "version", version())
-			for _, p := range r.Info(cmd.Context()).Problems {
-				log.Warn(p.What, "mend it", p.Fix)
-			}
-			ctx, cancel := context.WithCancel(cmd.Context())
-			defer cancel()
-			registered := make(chan error, 1)
-			if hub != "" {
-				if hubURL == "" {
-					hubURL = "http://" + ln.Addr().String()
-				}
-				go func() {
-					err := s.Register(ctx, mcp.Hub{URL: hub, Self: hubURL})
-					if err != nil {
-						cancel()
-					}
-					registered <- err
-				}()
-			} else {
-				registered <- nil
-			}
-			err = s.Serve(ctx, ln)
-			cancel()
-			return asFailure(errors.Join(err, <-registered, closeRunner(r)))
+			return serve(cmd, cfg)
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8421", "`address` to listen on")
-	cmd.Flags().StringVar(&hub, "hub", "", "`URL` of a hub to register with")
-	cmd.Flags().StringVar(&hubURL, "hub-url", "", "the `URL` the hub shall find this server at (default: http://LISTEN)")
+	cmd.Flags().String("listen", "127.0.0.1:8421", "`address` to listen on")
+	cmd.Flags().String("hub", "", "`URL` of a hub to register with")
+	cmd.Flags().String("hub-url", "", "the `URL` the hub shall find this server at (default: http://LISTEN)")
 	return cmd
 }
 
-func logger(cmd *cobra.Command) *slog.Logger {
-	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+func serve(cmd *cobra.Command, cfg *config.Config) error {
+	log := newLogger(cmd, &cfg.Log)
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return asFailure(err)
+	}
+	d, err := newDaemon(cmd.Context(), cfg, log)
+	if err != nil {
+		return asFailure(errors.Join(err, ln.Close()))
+	}
+	url := "http://" + ln.Addr().String()
+	log.Info("listening", "mcp", url+"/mcp", "version", version())
+	for _, p := range d.runner.Info(cmd.Context()).Problems {
+		if p.Fix != "" {
+			log.Warn(p.What, "mend it", p.Fix)
+		}
+	}
+	ctx, following := d.background(cmd.Context())
+	if cfg.Hub.URL != "" {
+		hub := mcp.Hub{URL: cfg.Hub.URL, ID: cfg.Hub.ID, Name: cfg.Hub.Name, Self: cfg.Hub.SelfURL}
+		if hub.Self == "" {
+			hub.Self = url
+		}
+		go func() {
+			if err := d.server.Register(ctx, hub); err != nil {
+				log.Error("not registered with the hub", "error", err)
+			}
+		}()
+	}
+	err = d.server.Serve(ctx, ln)
+	following()
+	return asFailure(errors.Join(err, d.close()))
+}
+
+// background follows the configuration; the returned function ends that and
+// whatever else hangs on the returned context, and waits.
+func (d *daemon) background(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.follow(ctx)
+	}()
+	return ctx, func() {
+		cancel()
+		<-done
+	}
+}
+
+// mcpConfig is what cfg says about the faces.
+func (d *daemon) mcpConfig(cfg *config.Config) mcp.Config {
+	routes := []mcp.Route{{Pattern: "GET /api/probes", Handler: http.HandlerFunc(d.serveProbes)}}
+	if cfg.Scrape() {
+		routes = append(routes, mcp.Route{
+			Pattern: "GET " + cfg.Prometheus.Path, Handler: d.exporter.PrometheusHandler(), Open: !cfg.Auth.Metrics,
+		})
+	}
+	return mcp.Config{
+		Runner: d.runner, Version: version(), Logger: d.log,
+		AllowedHosts: cfg.Auth.Hosts, AllowedOrigins: cfg.Auth.Origins,
+		Routes: routes, Ready: d.ready,
+	}
+}
+
+func newLogger(cmd *cobra.Command, cfg *config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Level)) // Validate has read it
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), opts))
+	}
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), opts))
 }
 
 func asFailure(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, ok := errors.AsType[*exitError](err); ok {
+		return err
 	}
 	return &exitError{exitFailed, err}
 }

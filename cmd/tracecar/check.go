@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tracecar/cmd/tracecar/internal/text"
+	"tracecar/collector"
+	"tracecar/collector/otlp"
+	"tracecar/config"
+)
+
+func newCheck() *cobra.Command {
+	var schema bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a configuration, compile its scripts, show what it would export",
+		Long: `Check a configuration: every key and value, and each script with the installed
+bpftrace; then show what each probe would export. Nothing is attached.
+
+--schema prints a JSON Schema of the configuration, for editors.
+
+Exit codes: 0 good, 1 not good, 2 wrong usage.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if schema {
+				_, err := cmd.OutOrStdout().Write(config.Schema())
+				return err
+			}
+			if len(args) == 0 {
+				return usageError("no FILE to check")
+			}
+			cfg, err := config.Load(args[0], os.Environ(), nil)
+			if err != nil {
+				return &exitError{exitFailed, err}
+			}
+			return check(cmd.Context(), cmd.OutOrStdout(), cfg)
+		},
+	}
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration")
+	return cmd
+}
+
+func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
+	probes, err := scheduledProbes(cfg)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	exporter, err := otlp.New(ctx, otlpConfig(cfg))
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	defer exporter.Shutdown(ctx)
+	opts, err := runnerOptions(cfg)
+	if err != nil {
+		return err
+	}
+	prepareHost()
+	r := collector.NewRunner(opts)
+	declared := otlpProbes(cfg)
+	var b strings.Builder
+	bad := 0
+	for i := range probes {
+		if !checkProbe(ctx, &b, r, &probes[i], declared[probes[i].Name]) {
+			bad++
+		}
+	}
+	fmt.Fprint(out, text.Safe(b.String()))
+	if bad > 0 {
+		return &exitError{exitFailed, fmt.Errorf("%d of %d probes are not good", bad, len(probes))}
+	}
+	fmt.Fprintf(out, "%d probes, all good\n", len(probes))
+	return nil
+}
+
+func checkProbe(ctx context.Context, b *strings.Builder, r *collector.Runner, p *collector.Probe, decl otlp.Probe) bool {
+	fmt.Fprintf(b, "%s\n", p.Name)
+	source, ok := r.ProbeSource(ctx, p)
+	if !ok {
+		b.WriteString("  error: no variant fits the installed bpftrace\n")
+		return false
+	}
+	v := r.Validate(ctx, collector.Script{Source: source, Args: p.Args, Sudo: p.Sudo})
+	for _, d := range v.Diagnostics {
+		if !d.Noise {
+			b.WriteString("  " + strings.ReplaceAll(strings.TrimSuffix(text.Diagnostic(d), "\n"), "\n", "\n  ") + "\n")
+		}
+	}
+	for _, ap := range v.Probes {
+		if ap.Matches > 1 {
+			fmt.Fprintf(b, "  attaches to %d of %s\n", ap.Matches, ap.Probe)
+		}
+	}
+	names := make([]string, 0, len(v.Maps))
+	for _, m := range v.Maps {
+		names = append(names, m.Name)
+	}
+	for name := range decl.Metrics {
+		if !slices.Contains(names, name) {
+			fmt.Fprintf(b, "  error: metrics names %s, which the script does not have\n", name)
+			v.Valid = false
+		}
+	}
+	for _, line := range otlp.Outline(p.Name, source, decl) {
+		b.WriteString("  " + line + "\n")
+	}
+	return v.Valid
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tracecar/examples"
+)
+
+// libraryPrefix before a name means a script of the library.
+const libraryPrefix = "@library/"
+
+func newLibrary() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "library [NAME]",
+		Short: "List the built-in scripts, or show one",
+		Long: `List the built-in scripts by the question they answer, or show one with its
+text. Run one by its name:
+
+  tracecar run --format text --duration 10s @library/NAME [ARG]...`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if len(args) == 1 {
+				s, ok := examples.Get(strings.TrimPrefix(args[0], libraryPrefix), "")
+				if !ok {
+					return &exitError{exitFailed, fmt.Errorf("no script %q in the library; tracecar library lists them", args[0])}
+				}
+				if format == "json" {
+					return json.NewEncoder(out).Encode(s)
+				}
+				_, err := fmt.Fprint(out, s.Source)
+				return err
+			}
+			if format == "json" {
+				return json.NewEncoder(out).Encode(examples.List())
+			}
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			for _, s := range examples.List() {
+				fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Question)
+			}
+			return w.Flush()
+		},
+	}
+	formatFlag(cmd, &format, "text")
+	return cmd
+}
+
+// library fills in a script of the library.
+func libraryRun(name, bpftraceVersion string, args []string) (source string, filled []string, err error) {
+	s, ok := examples.Get(name, bpftraceVersion)
+	if !ok {
+		return "", nil, usageError("no script %q in the library; tracecar library lists them", name)
+	}
+	filled, err = s.Args(args)
+	if err != nil {
+		return "", nil, usageError("%v", err)
+	}
+	return s.Source, filled, nil
+}

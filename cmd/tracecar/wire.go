@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"tracecar/collector"
+	"tracecar/collector/executor"
+	"tracecar/collector/otlp"
+	"tracecar/config"
+	"tracecar/examples"
+)
+
+// runnerOptions is what cfg says about runs.
+func runnerOptions(cfg *config.Config) (collector.Options, error) {
+	l := &cfg.Limits
+	o := collector.Options{
+		Bpftrace: cfg.Bpftrace.Path,
+		Limits: executor.Limits{
+			MaxMapKeys: l.MaxMapKeys, MaxStrlen: l.MaxStrlen, MaxProbes: l.MaxProbes,
+			RingBufferPages: l.RingBufferPages, Memory: uint64(l.Memory),
+		},
+		MaxRuns: l.MaxRuns, Queue: l.Queue, QueueWait: l.QueueWait,
+		DefaultTimeout: l.DefaultTimeout, MaxTimeout: l.MaxTimeout, AttachTimeout: l.AttachTimeout,
+		KeepRuns: l.KeepRuns, KeepFor: l.KeepFor,
+		MaxEvents: l.MaxEvents, MaxRows: l.MaxRows, MaxEventBytes: int(l.MaxEventBytes),
+		MaxOutput: uint64(l.MaxOutput), MaxHelperErrors: uint64(l.MaxHelperErrors),
+		MaxScheduled: max(64, len(cfg.Probes)),
+	}
+	if l.Queue == 0 {
+		o.Queue = -1 // none; 0 would be the default
+	}
+	// Callers may ask for sudo, so the helper is at hand whenever not root.
+	if cfg.Bpftrace.Sudo || os.Geteuid() != 0 {
+		helper, err := helperArgv()
+		if err != nil {
+			return o, err
+		}
+		o.Helper = helper
+	}
+	return o, nil
+}
+
+// scheduledProbes are the probes of cfg as the scheduler takes them.
+func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
+	var out []collector.Probe
+	for i := range cfg.Probes {
+		p := &cfg.Probes[i]
+		probe := collector.Probe{
+			Name: p.Name, Args: p.Args, Enabled: p.Enabled,
+			Every: p.Every, Cron: p.Schedule, Duration: p.Duration, Jitter: p.Jitter,
+			BackoffMin: p.Restart.Min, BackoffMax: p.Restart.Max, GiveUpAfter: p.Restart.GiveUpAfter,
+			Sudo: cfg.Bpftrace.Sudo,
+			// How a run is exported is fixed when it begins.
+			Revision: fmt.Sprintf("%v %v %v %v", p.Metrics, p.Spans, p.Logs, p.MaxSeries),
+		}
+		variants := p.Versions
+		if p.Library != "" {
+			s, vs, err := libraryScript(cfg, i, "library", p.Library, p.Args)
+			if err != nil {
+				return nil, err
+			}
+			probe.Source, probe.Args = s.Source, s.Args
+			probe.Variants = vs
+		} else {
+			probe.Source = p.Source
+		}
+		for j, v := range variants {
+			source := v.Source
+			if v.Library != "" {
+				s, _, err := libraryScript(cfg, i, fmt.Sprintf("versions[%d].library", j), v.Library, p.Args)
+				if err != nil {
+					return nil, err
+				}
+				source = s.Source
+			}
+			probe.Variants = append(probe.Variants, collector.Variant{Bpftrace: v.Bpftrace, Source: source})
+		}
+		if p.Unsafe {
+			return nil, cfg.At(fmt.Sprintf("probes[%d].unsafe", i), "unsafe probes are not supported", "remove it, and what needs it from the script")
+		}
+		out = append(out, probe)
+	}
+	return out, nil
+}
+
+// libraryText is a script of the library with its parameters filled in.
+type libraryText struct {
+	Source string
+	Args   []string
+}
+
+// libraryScript finds a script of the library for probe i, with its variants
+// by version.
+func libraryScript(cfg *config.Config, i int, key, name string, args []string) (libraryText, []collector.Variant, error) {
+	at := func(message, hint string) error {
+		return cfg.At(fmt.Sprintf("probes[%d].%s", i, key), message, hint)
+	}
+	s, ok := findScript(cfg.Library.Dirs, name, "")
+	if !ok {
+		return libraryText{}, nil, at(fmt.Sprintf("no script %q in the library", name), "tracecar library lists them")
+	}
+	filled, err := s.Args(args)
+	if err != nil {
+		return libraryText{}, nil, at(err.Error(), "")
+	}
+	var variants []collector.Variant
+	for j := len(s.Variants) - 1; j >= 0; j-- { // the newest first: the first that fits is taken
+		if v, ok := findScript(cfg.Library.Dirs, name, s.Variants[j]); ok {
+			variants = append(variants, collector.Variant{Bpftrace: ">=" + s.Variants[j], Source: v.Source})
+		}
+	}
+	return libraryText{s.Source, filled}, variants, nil
+}
+
+// otlpConfig is what cfg says about telemetry.
+func otlpConfig(cfg *config.Config) otlp.Config {
+	o := &cfg.OTLP
+	out := otlp.Config{
+		TLS:         otlp.TLS{CA: o.TLS.CA, Cert: o.TLS.Cert, Key: o.TLS.Key, InsecureSkipVerify: o.TLS.InsecureSkipVerify},
+		Compression: o.Compression,
+		Interval:    o.Interval,
+		Timeout:     o.Timeout,
+		MaxSeries:   cfg.Limits.MaxSeries,
+		Attributes:  cfg.Resource.Attributes,
+		Version:     version(),
+		Probes:      otlpProbes(cfg),
+	}
+	for _, s := range []struct {
+		to *otlp.Target
+		by func() (config.Target, bool)
+	}{{&out.Metrics, o.MetricsTarget}, {&out.Traces, o.TracesTarget}, {&out.Logs, o.LogsTarget}} {
+		if t, ok := s.by(); ok {
+			*s.to = otlp.Target{URL: t.URL, Protocol: t.Protocol, Headers: t.Headers}
+		}
+	}
+	return out
+}
+
+// otlpProbes are the declarations of cfg's probes; what a library script's
+// header says of its maps stands where the configuration says nothing.
+func otlpProbes(cfg *config.Config) map[string]otlp.Probe {
+	out := map[string]otlp.Probe{}
+	for i := range cfg.Probes {
+		p := &cfg.Probes[i]
+		op := otlp.Probe{MaxSeries: p.MaxSeries, LogSeverity: string(p.Logs), Metrics: map[string]otlp.Metric{}}
+		if s, ok := findScript(cfg.Library.Dirs, p.Library, ""); ok && p.Library != "" {
+			op.Metrics = libraryMetrics(s)
+		}
+		for name, m := range p.Metrics {
+			op.Metrics[name] = otlp.Metric{
+				Name: m.Name, Unit: m.Unit, Description: m.Description, Attributes: m.Attributes, Type: m.Type,
+				Exponential: m.Buckets == "exponential", Scale: m.ValueScale, Sum: m.Sum, Decode: m.Decode, Drop: m.Drop,
+			}
+		}
+		for _, s := range p.Spans {
+			op.Spans = append(op.Spans, otlpSpan(s))
+		}
+		out[p.Name] = op
+	}
+	return out
+}
+
+func otlpSpan(s config.Span) otlp.Span {
+	out := otlp.Span{
+		Printf: otlpOutput(s.Printf), EndPrintf: otlpOutput(s.EndPrintf), Name: s.Name, Kind: s.Kind,
+		Start: string(s.Start), End: string(s.End), Duration: string(s.Duration), Unit: s.Unit, TimeUnit: s.TimeUnit,
+		Timeout: s.Timeout, TraceParent: string(s.TraceParent),
+	}
+	for _, k := range s.Key {
+		out.Key = append(out.Key, string(k))
+	}
+	if s.Attributes != nil {
+		out.Attributes = map[string]string{}
+		for name, f := range s.Attributes {
+			out.Attributes[name] = string(f)
+		}
+	}
+	return out
+}
+
+func otlpOutput(o config.Output) otlp.Output { return otlp.Output{Index: o.Index, Format: o.Format} }
+
+// libraryMetrics takes the header of a library script for its declarations.
+func libraryMetrics(s examples.Script) map[string]otlp.Metric {
+	out := map[string]otlp.Metric{}
+	for _, m := range s.Maps {
+		decl := otlp.Metric{Name: m.Metric, Unit: m.Unit, Description: m.Description, Decode: map[string]string{}}
+		for _, k := range m.Keys {
+			decl.Attributes = append(decl.Attributes, k.Name)
+			if k.Decode != "" {
+				decl.Decode[k.Name] = k.Decode
+			}
+		}
+		out[m.Name] = decl
+	}
+	for _, name := range s.Scratch {
+		out[name] = otlp.Metric{Drop: true}
+	}
+	return out
+}
+
+// findScript looks a script up in the folders of the configuration, then
+// among the built-in ones.
+func findScript(dirs []string, name, bpftraceVersion string) (examples.Script, bool) {
+	if strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") || name == "" {
+		return examples.Script{}, false
+	}
+	for _, dir := range dirs {
+		if s, ok := examples.GetDir(dir, name, bpftraceVersion); ok {
+			return s, true
+		}
+	}
+	return examples.Get(name, bpftraceVersion)
+}
