@@ -42,11 +42,14 @@ type rawClient struct {
 	url     string
 	session string
 	version string
+	token   string
 }
 
-func rawConnect(t *testing.T, base string) *rawClient {
+func rawConnect(t *testing.T, base string) *rawClient { return rawConnectAs(t, base, "") }
+
+func rawConnectAs(t *testing.T, base, token string) *rawClient {
 	t.Helper()
-	c := &rawClient{t: t, url: base + "/mcp", version: "2025-06-18"}
+	c := &rawClient{t: t, url: base + "/mcp", version: "2025-06-18", token: token}
 	res := c.post(t.Context(), `{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
 	defer res.Body.Close()
 	c.session = res.Header.Get(sessionHeader)
@@ -63,6 +66,9 @@ func (c *rawClient) request(ctx context.Context, body string) *http.Request {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if c.session != "" {
 		req.Header.Set(sessionHeader, c.session)
 		req.Header.Set(versionHeader, c.version)

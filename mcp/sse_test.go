@@ -15,15 +15,21 @@ import (
 type sseClient struct {
 	t      *testing.T
 	post   string
+	token  string
 	events chan map[string]any
 	close  context.CancelFunc
 }
 
-func sseConnect(t *testing.T, base string) *sseClient {
+func sseConnect(t *testing.T, base string) *sseClient { return sseConnectAs(t, base, "") }
+
+func sseConnectAs(t *testing.T, base, token string) *sseClient {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, base+"/sse", nil)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +37,7 @@ func sseConnect(t *testing.T, base string) *sseClient {
 	if ao := res.Header.Get("Access-Control-Allow-Origin"); ao != "" {
 		t.Errorf("the stream is open to origin %q", ao)
 	}
-	c := &sseClient{t: t, events: make(chan map[string]any, 1000), close: cancel}
+	c := &sseClient{t: t, token: token, events: make(chan map[string]any, 1000), close: cancel}
 	endpoint := make(chan string, 1)
 	go func() {
 		defer close(c.events)
@@ -65,14 +71,15 @@ func sseConnect(t *testing.T, base string) *sseClient {
 
 func (c *sseClient) send(body string) {
 	c.t.Helper()
-	res, err := http.Post(c.post, "application/json", strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
+	if status := c.try(c.token, body); status != http.StatusAccepted {
+		c.t.Fatalf("message: %d", status)
 	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusAccepted {
-		c.t.Fatalf("message: %s", res.Status)
-	}
+}
+
+// try posts to the session with a token, and returns the status.
+func (c *sseClient) try(token, body string) int {
+	c.t.Helper()
+	return askAs(c.t, http.MethodPost, c.post, token, body).status
 }
 
 func TestSSEProgressComesBeforeTheAnswer(t *testing.T) {
