@@ -158,7 +158,9 @@ func (c *checker) expansion() {
 			}
 		}
 		c.d.AttachPoints = min(c.d.AttachPoints+n, many)
-		compiled = min(compiled+c.statements[p.probe]*min(n, 1<<20), many)
+		if p.probe < len(c.statements) {
+			compiled = min(compiled+c.statements[p.probe]*min(n, 1<<20), many)
+		}
 		if most := c.role.MaxAttachPoints; most > 0 && c.d.AttachPoints > most {
 			c.deny(p.ap.Start, RuleAttachPoint, fmt.Sprintf("%d attach points or more", c.d.AttachPoints), strconv.Itoa(most))
 			return
