@@ -102,7 +102,7 @@ func TestFailingWindowsSlowDown(t *testing.T) {
 	}
 	underClock(t, plan, SchedulerOptions{}, func(t *testing.T, s *Scheduler, r *stub) {
 		apply(t, s, windows("p", time.Second, 100*time.Millisecond))
-		pass(30 * time.Second)
+		pass(30*time.Second + 500*time.Millisecond) // windows begin at whole seconds
 		wantState(t, s, "p", ProbeBackingOff)
 		pass(3 * time.Minute)
 		at := r.starts("p")
