@@ -18,8 +18,8 @@
 // In flows a [Script], out flows a [Result]. Call [NewRunner] first, then
 // [Runner.Run] for a script whose end you wait for, or [Runner.Start] for a
 // handle on a long one. [Scheduler.Apply] keeps scheduled probes running, each
-// a named script that never overlaps with itself. [Recording.Fold] makes a Result of output recorded
-// elsewhere.
+// a named script that never overlaps with itself. [Recording.Fold] makes a
+// Result of output recorded elsewhere.
 //
 // # The packages
 //
