@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tracecar/collector/otlp/decode"
 	"tracecar/parser/script"
 )
 
@@ -20,7 +21,6 @@ var (
 	unit        = regexp.MustCompile(`^(ns|us|ms|By|\{[a-z]+\})$`)
 	btf         = regexp.MustCompile(`\bcurtask->|\bctx->|\(struct `)
 	scriptName  = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
-	decoders    = []string{"", "dev", "syscall", "errno", "signal", "cgroup"}
 )
 
 // The header of every script says what parser/script finds in its text.
@@ -93,8 +93,10 @@ func checkMaps(t *testing.T, s Script, p *script.Script) {
 		}
 		for _, k := range d.Keys {
 			want = append(want, k.Name)
-			if !slices.Contains(decoders, k.Decode) {
-				t.Errorf("%s: decoder %q", d.Name, k.Decode)
+			if k.Decode != "" {
+				if _, err := decode.New(k.Decode); err != nil {
+					t.Errorf("%s: %v", d.Name, err)
+				}
 			}
 		}
 		if !slices.Equal(have, want) || m.KeyUnclear {

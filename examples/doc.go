@@ -25,7 +25,7 @@
 //	// Params:
 //	//   $1 min_us=0: leave out requests shorter than this, in microseconds
 //	// Maps:
-//	//   @latency_us[dev:dev, rwbs]: hist, us, block.io.duration: device time of requests
+//	//   @latency_us[dev:majorminor, rwbs]: hist, us, block.io.duration: device time of requests
 //	// Scratch: @start
 //	// Events: printf: one line for each slow request: pid, comm, latency_us
 //	// Requires: tracepoints, BTF, linux >= 6.3, bpftrace >= 0.23

@@ -152,7 +152,7 @@ func each[T any](f headerField, parse func(string) (T, error)) ([]T, error) {
 var (
 	paramLine   = regexp.MustCompile(`^\$([1-9]) ([a-z][a-z0-9_]*)(=(\S+))?: (.+?)(?: \(example: (\S+)\))?$`)
 	mapLine     = regexp.MustCompile(`^(@\w*)(?:\[([^\]]+)\])?: (\w+), (\S+), ([a-z][a-z0-9_.]*): (.+)$`)
-	mapKeyLine  = regexp.MustCompile(`^([a-z_][a-z0-9_.]*)(?::([a-z]+))?$`)
+	mapKeyLine  = regexp.MustCompile(`^([a-z_][a-z0-9_.]*)(?::([a-z_]+))?$`)
 	windowModes = regexp.MustCompile(`^window (\S+)$`)
 )
 

@@ -36,7 +36,7 @@ const header = `// Title: A title
 //   $1 pid=0: only this one
 //   $2 binary: path (example: /bin/sh)
 // Maps:
-//   @m[comm, dev:dev]: hist, us, a.metric: what it holds
+//   @m[comm, dev:majorminor]: hist, us, a.metric: what it holds
 // Scratch: @start, @other
 // Events: printf: a line: pid, comm; join: words
 // Requires: tracepoints, bpftrace >= 0.23
@@ -60,7 +60,7 @@ func TestParseHeader(t *testing.T) {
 	}
 	m := s.Maps[0]
 	if m.Name != "@m" || m.Kind != "hist" || m.Unit != "us" || m.Metric != "a.metric" || m.Description != "what it holds" ||
-		!slices.Equal(m.Keys, []KeyDoc{{Name: "comm"}, {Name: "dev", Decode: "dev"}}) {
+		!slices.Equal(m.Keys, []KeyDoc{{Name: "comm"}, {Name: "dev", Decode: "majorminor"}}) {
 		t.Errorf("map %+v", m)
 	}
 	if !slices.Equal(s.Events, []Event{{"printf", "a line: pid, comm"}, {"join", "words"}}) {
@@ -87,7 +87,7 @@ func TestParseHeaderRefuses(t *testing.T) {
 		{"$2 binary: path (example: /bin/sh)", "$2 binary: path", "neither a default nor an example"},
 		{"$1 pid=0", "$2 pid=0", "$2 stands in place 1"},
 		{"hist, us, a.metric", "hist, a.metric", "not @NAME[KEYS]"},
-		{"dev:dev", "dev dev", "not NAME or NAME:DECODER"},
+		{"dev:majorminor", "dev dev", "not NAME or NAME:DECODER"},
 		{"// Events: printf: a", "// Events: a", "is not TYPE: TEXT"},
 		{"// Title", "//   Title", "belongs to no field"},
 		{"// Title: ", "// ", "neither a field"},

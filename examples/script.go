@@ -60,9 +60,9 @@ type MapDoc struct {
 // KeyDoc is one part of a map's key.
 type KeyDoc struct {
 	Name string `json:"name"`
-	// Decode names what turns the printed value into text for people: dev
-	// (the kernel's own 12+20 bit device number), syscall, errno, signal,
-	// cgroup. "" where the value speaks for itself.
+	// Decode names what turns the printed value into text for people: a
+	// decoder of tracecar/collector/otlp/decode, such as majorminor, syscall or
+	// errno. "" where the value speaks for itself.
 	Decode string `json:"decode,omitempty"`
 }
 
