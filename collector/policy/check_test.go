@@ -80,6 +80,7 @@ func TestAllowed(t *testing.T) {
 		{src: "BEGIN { @[1] = 1; for ($kv : @) { print($kv.0); } for ($i : 0..100) { @[$i] = 1; } }"},
 		{src: "let @m = lruhash(100); BEGIN { @m[1] = 1; }"},
 		{src: "config = { missing_probes = ignore; BPFTRACE_STACK_MODE=perf } BEGIN { exit(); }"},
+		{src: "@ = strlen(comm) + strlen(strcap(comm())) + strlen(args.prev_comm) + strlen(\"a\"); @b = strncmp(comm, \"a)\", 1);"},
 		{src: "@[AF_INET, tcp_state::TCP_CLOSE] = count();"},
 		{src: "software:cpu-clock:1000000 { @++; } hardware:cycles:1000000 { @++; } software:faults:1 { @++; } software:cpu-clock { @++ }"},
 		{src: "interval:1s { @ = 0; } interval:us:1000 { @ = 0; } profile:ms:1 { @ = 1; }"},
@@ -198,6 +199,12 @@ func TestMemory(t *testing.T) {
 		{"join(args.argv);", memory},
 		{"tracepoint:syscalls:sys_enter_execve { join(args.envp); }", memory},
 		{"let $p : uint64* = 1;", memory},
+		{write + "@ = strlen(args.buf); }", memory},
+		{write + "$p = args.buf; @ = strcap($p); }", memory},
+		{write + "@ = str_concat(\"a\", args.buf); }", memory},
+		{write + "@ = strstr(comm(), \"a\") + strstr((args.buf), \"a\"); }", memory},
+		{write + "@ = strlen(f(1) + g(2)); }", "function " + memory},
+		{"profile:hz:9 { @[reg(\"di\")] = count(); }", memory},
 	}
 	judge(t, policy.Caller(), policy.Request{Args: []string{"7"}}, list)
 

@@ -114,8 +114,15 @@ func (c *checker) memoryCalls() {
 		return
 	}
 	for _, call := range c.s.Calls {
-		if pointed[call.Name] && !c.harmless(call) {
+		switch {
+		case pointed[call.Name] && !c.harmless(call):
 			c.denyMemory(call.Start.Offset, call.Name+"() reads memory through a pointer")
+		case stringy[call.Name]:
+			for _, arg := range call.Args {
+				if !c.noPointer(call.Start.Offset, arg) {
+					c.denyMemory(call.Start.Offset, call.Name+"() reads memory where "+arg+" is a pointer")
+				}
+			}
 		}
 	}
 }
@@ -135,6 +142,45 @@ func (c *checker) harmless(call script.Call) bool {
 		return len(call.Args) == 1 && isField && c.inline(call.Start.Offset, name)
 	case "join":
 		return name == "argv" && c.onlyExec(call.Start.Offset)
+	}
+	return false
+}
+
+// noPointer reports whether an argument is plainly a value: a literal, a
+// builtin, what a function gives, or a field that the event holds.
+func (c *checker) noPointer(offset int, arg string) bool {
+	if name, isField := fieldText(arg); isField {
+		return c.inline(offset, name)
+	}
+	t := scan(arg)
+	switch t.kind {
+	case kindString, kindNumber, kindParam:
+		return t.text == arg && arg != `"`
+	case kindIdent:
+		return t.text == arg && arg != "args" || strings.HasPrefix(arg[len(t.text):], "(") && closes(arg[len(t.text):])
+	}
+	return false
+}
+
+// closes reports whether the parenthesis that opens a text is closed by its
+// last character.
+func closes(s string) bool {
+	depth := 0
+	for i := 0; i < len(s); {
+		n := max(blank(s[i:]), 0)
+		if n == 0 {
+			t := scan(s[i:])
+			switch {
+			case t.is("("):
+				depth++
+			case t.is(")"):
+				depth--
+			}
+			n = len(t.text)
+		}
+		if i += n; depth == 0 {
+			return i == len(s)
+		}
 	}
 	return false
 }

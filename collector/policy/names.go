@@ -35,10 +35,14 @@ func identifiers() []string {
 // unsafe are the functions that bpftrace wants --unsafe for.
 var unsafe = set(`system signal signal_thread override write_user`)
 
-// pointed are the functions that read memory through their argument, or give
-// a pointer.
+// pointed are the functions that read memory through their argument, give a
+// pointer, or the registers of the process that was interrupted.
 var pointed = set(`str buf kstr ustr kptr uptr kaddr uaddr macaddr memcmp container_of path skboutput join
-	curtask leader_comm leader_tid pcomm ppid socket_cookie percpu_kaddr write_user __strnlen memcmp_record`)
+	curtask leader_comm leader_tid pcomm ppid socket_cookie percpu_kaddr write_user __strnlen memcmp_record reg`)
+
+// stringy are the functions that take pointers to characters for strings in
+// 0.27, which is not to be told from a variable's name.
+var stringy = set(`strcap strlen strstr strcontains str_concat`)
 
 // harmlessBare are those of them that read nothing but the current task
 // when they are given no argument.
