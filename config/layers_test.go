@@ -206,3 +206,11 @@ func TestAt(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestCronWithNothingButATimeZone(t *testing.T) {
+	for _, schedule := range []string{"CRON_TZ=UTC", "TZ=UTC ", " CRON_TZ=Europe/Berlin"} {
+		if _, err := (&config.Probe{Schedule: schedule}).Cron(); err == nil {
+			t.Errorf("%q is taken", schedule)
+		}
+	}
+}

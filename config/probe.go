@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -147,6 +149,10 @@ type Schedule interface {
 func (p *Probe) Cron() (Schedule, error) {
 	if p.Schedule == "" {
 		return nil, nil
+	}
+	// The cron package panics on a time zone with nothing after it.
+	if first, rest, _ := strings.Cut(strings.TrimSpace(p.Schedule), " "); strings.Contains(first, "TZ=") && strings.TrimSpace(rest) == "" {
+		return nil, errors.New("a time zone and no times: want five fields after it")
 	}
 	return cron.ParseStandard(p.Schedule)
 }

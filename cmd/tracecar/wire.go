@@ -55,6 +55,11 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 			// How a run is exported is fixed when it begins.
 			Revision: fmt.Sprintf("%v %v %v %v", p.Metrics, p.Spans, p.Logs, p.MaxSeries),
 		}
+		if p.Periodic() {
+			// restart is about bpftrace ending by itself; a window that failed
+			// is followed by the next.
+			probe.GiveUpAfter = 0
+		}
 		variants := p.Versions
 		if p.Library != "" {
 			s, vs, err := libraryScript(cfg, i, "library", p.Library, p.Args)
