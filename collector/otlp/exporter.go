@@ -59,6 +59,7 @@ type Exporter struct {
 // be read, a decoder that does not exist.
 func New(ctx context.Context, cfg Config) (*Exporter, error) {
 	cfg = cfg.withDefaults()
+	cfg.Version = text(cfg.Version)
 	if err := checkProbes(cfg.Probes); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func New(ctx context.Context, cfg Config) (*Exporter, error) {
 func newResource(cfg *Config) *resource.Resource {
 	kvs := []attribute.KeyValue{attribute.String("service.name", "tracecar")}
 	if cfg.Version != "" {
-		kvs = append(kvs, attribute.String("service.version", text(cfg.Version)))
+		kvs = append(kvs, attribute.String("service.version", cfg.Version))
 	}
 	var own []attribute.KeyValue
 	for k, v := range cfg.Attributes {

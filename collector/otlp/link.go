@@ -47,7 +47,7 @@ type link struct {
 func newLink(signal string, cfg *Config, t *tls.Config) *link {
 	l := &link{signal: signal, log: cfg.Logger, gzip: cfg.Compression == "gzip"}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = t
+	transport.TLSClientConfig = t.Clone() // the transport changes it
 	l.client = &http.Client{Transport: &httpLink{l, transport}}
 	return l
 }

@@ -42,8 +42,11 @@ func TestEveryRowLive(t *testing.T) {
 		e := newTestExporter(t, url, nil)
 		r := newTestRunner(t, p.Path, e)
 		run := r.Start(collector.Script{Source: everyRow, Probe: "all-rows", Snapshots: true, Trigger: "schedule"})
-		waitFor(t, "the first event", func() bool { return run.Progress().Events > 0 })
-		flush(t, e)
+		waitFor(t, "the live counter", func() bool {
+			rec.clear()
+			flush(t, e)
+			return len(rec.points("all_rows.n")) > 0
+		})
 		checkRows(t, "live", rec)
 		n := rec.points("all_rows.n")
 		if len(n) != 1 || !strings.HasPrefix(n[0], "counter{tracecar.probe=all-rows} ") {
@@ -63,15 +66,11 @@ func TestEveryRowLive(t *testing.T) {
 		}
 		run.Stop()
 		<-run.Done()
-		rec.mu.Lock()
-		rec.metrics = nil
-		rec.mu.Unlock()
+		rec.clear()
 		flush(t, e)
 		checkRows(t, "final", rec)
 		checkSpanAndLog(t, rec)
-		rec.mu.Lock()
-		rec.metrics = nil
-		rec.mu.Unlock()
+		rec.clear()
 		flush(t, e)
 		if got := rec.points("all_rows.v"); got != nil {
 			t.Errorf("a final state that was taken is sent again: %q", got)
@@ -96,6 +95,9 @@ func checkRows(t *testing.T, when string, rec *receiver) {
 		if name == "all_rows.txt" || name == "all_rows.k" || name == "all_rows.start" {
 			t.Errorf("%s: %s is exported: %q", when, name, rec.points(name))
 		}
+	}
+	if when == "live" {
+		return // a slow printer's last maps may come too late for one snapshot
 	}
 	leftOut := rec.points("tracecar.maps.left_out")
 	for _, want := range []string{"counter{reason=scratch,tracecar.probe=all-rows} 1", "counter{reason=stack,tracecar.probe=all-rows} 1"} {
@@ -142,25 +144,25 @@ func TestAdHocRunsApart(t *testing.T) {
 	url, _ := serveGRPC(t, rec, "")
 	e := newTestExporter(t, url, nil)
 	r := newTestRunner(t, p.Path, e)
-	s := collector.Script{Source: `BEGIN { @a = count(); printf("up\n"); } interval:s:60 { exit(); }`, Name: "twice", Snapshots: true}
-	first, second := r.Start(s), r.Start(s)
-	s.Source, s.Name = `BEGIN { @a = hist(1); exit(); }`, "other"
-	waitFor(t, "both", func() bool { return first.Progress().Events == 1 && second.Progress().Events == 1 })
-	<-r.Start(s).Done()
-	flush(t, e)
-	got := append(rec.points("bpftrace.a"), rec.points("bpftrace.a.hist")...)
+	s := collector.Script{Source: `BEGIN { @a = count(); } interval:s:60 { exit(); }`, Name: "twice", Snapshots: true}
+	r.Start(s)
+	r.Start(s)
+	var got []string
+	waitFor(t, "both", func() bool {
+		rec.clear()
+		flush(t, e)
+		got = rec.points("bpftrace.a")
+		return len(got) == 2
+	})
 	slices.Sort(got)
-	// Which of the two runs comes first to its slot is not told; each has one.
-	other := "histogram{tracecar.script=other} count=1 sum=none (0,1]=1"
-	if len(got) == 3 && strings.HasPrefix(got[2], "histogram") && got[2] == other &&
-		got[0] == "counter{tracecar.run.slot=1,tracecar.script=twice} 1" && got[1] == "counter{tracecar.script=twice} 1" {
-		return
+	if want := []string{"counter{tracecar.run.slot=1,tracecar.script=twice} 1", "counter{tracecar.script=twice} 1"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
-	// The third may have been first to claim the name.
-	all := append(got, rec.points("bpftrace.a.count")...)
-	slices.Sort(all)
-	if len(all) != 3 || !slices.Contains(all, other) {
-		t.Errorf("%q", all)
+	// The name is a counter's now.
+	<-r.Start(collector.Script{Source: `BEGIN { @a = hist(1); exit(); }`, Name: "other"}).Done()
+	flush(t, e)
+	if got, want := rec.points("bpftrace.a.hist"), []string{"histogram{tracecar.script=other} count=1 sum=none (0,1]=1"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -99,7 +99,7 @@ func newMapMetric(probe string, base []attribute.KeyValue, m *collector.Map, sm 
 	if mm.unit == "" {
 		mm.unit = unitOf(m.Name, m.Kind)
 	}
-	mm.unit = text(mm.unit)
+	mm.name, mm.unit = text(mm.name), text(mm.unit)
 	if mm.description == "" {
 		mm.description = describe(m)
 	}

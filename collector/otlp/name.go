@@ -16,8 +16,13 @@ const adHoc = "bpftrace"
 func metricName(probe, mapName string) string {
 	prefix := adHoc
 	if probe != "" {
-		prefix = strings.ReplaceAll(probe, "-", "_")
-		if c := prefix[0]; c >= '0' && c <= '9' {
+		prefix = strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+				return r
+			}
+			return '_'
+		}, probe)
+		if c := prefix[0]; c >= '0' && c <= '9' || c == '_' {
 			prefix = "probe_" + prefix // a metric's name begins with a letter
 		}
 	}

@@ -2,6 +2,8 @@ package otlp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -143,6 +145,9 @@ func (q *queue[T]) close(ctx context.Context) error {
 	q.items = nil
 	q.mu.Unlock()
 	q.l.lost.Add(int64(left))
+	if left > 0 {
+		err = errors.Join(err, fmt.Errorf("otlp: %d items of %s were not sent", left, q.l.signal))
+	}
 	return err
 }
 

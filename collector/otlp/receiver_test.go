@@ -178,6 +178,13 @@ func (r *receiver) points(name string) (out []string) {
 	return out
 }
 
+// clear forgets the metrics received.
+func (r *receiver) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.metrics = nil
+}
+
 // names gives the names of the metrics received.
 func (r *receiver) names() (out []string) {
 	r.mu.Lock()

@@ -65,7 +65,7 @@ func serve(ctx context.Context, dir, listen, file string) error {
 	write := remote.NewOTLPWriteHandler(logger, registry, db, func() config.Config { return *cfg }, remote.OTLPOptions{LookbackDelta: 5 * time.Minute})
 
 	mux := http.NewServeMux()
-	mux.Handle("POST /api/v1/otlp/v1/metrics", write)
+	mux.Handle("POST /api/v1/otlp/v1/metrics", refusals(write, logger))
 	mux.Handle("GET /api/v1/query", instant(engine, db))
 	mux.Handle("GET /api/v1/query_range", ranged(engine, db))
 	listener, err := net.Listen("tcp", listen)
@@ -83,4 +83,29 @@ func serve(ctx context.Context, dir, listen, file string) error {
 		<-failed
 	}
 	return errors.Join(err, db.Close())
+}
+
+// refusals logs why a message was refused: its sender may not.
+func refusals(h http.Handler, logger *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(&refusal{ResponseWriter: w, logger: logger}, r)
+	})
+}
+
+type refusal struct {
+	http.ResponseWriter
+	logger *slog.Logger
+	status int
+}
+
+func (r *refusal) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *refusal) Write(b []byte) (int, error) {
+	if r.status >= 400 {
+		r.logger.Error("refused", "status", r.status, "why", string(b))
+	}
+	return r.ResponseWriter.Write(b)
 }
