@@ -60,6 +60,9 @@ func (c completer) CompleteResourceArgument(ctx context.Context, _ string, arg s
 
 // probes lists names; a failure gives none, for a completion is only a help.
 func (c completer) probes(ctx context.Context, pattern string) []string {
+	if namesFile(pattern) {
+		return nil
+	}
 	leave, err := c.server.lookups.enter(ctx)
 	if err != nil {
 		return nil

@@ -59,3 +59,5 @@ const describeGetRun = `Read a run: its status, its events from cursor on, and i
 const describeStopRun = `End a run as Ctrl-C would: bpftrace detaches and prints its maps, and the answer is the run's final state with status cancelled. Detaching takes longer the more probes there are; if the answer still says running, read the rest with get_run. Stopping a run that has ended changes nothing and returns its state.`
 
 const describeListRuns = `List the live runs and the finished ones that are still kept, newest first: id, status, when started, how long, probes, events, and the beginning of the script.`
+
+const describeListScripts = `Search the library of ready scripts for the questions people ask of a running machine: CPU, system calls, files, disks, memory, network, processes. Each says what it answers, its parameters, what its maps hold, what it costs and needs. Run one with execute_bpftrace_script or start_run, script: "@library/NAME" and args for its parameters. Look here before writing a script: these are tested on every supported version of bpftrace.`

@@ -19,6 +19,8 @@ var (
 	schemaProbesFile []byte
 	//go:embed schema/runs.json
 	schemaRunsFile []byte
+	//go:embed schema/scripts.json
+	schemaScriptsFile []byte
 
 	schemaResult     = compact(schemaResultFile)
 	schemaRun        = withHead(schemaResult)
@@ -26,6 +28,7 @@ var (
 	schemaValidation = compact(schemaValidationFile)
 	schemaProbes     = compact(schemaProbesFile)
 	schemaRuns       = compact(schemaRunsFile)
+	schemaScripts    = compact(schemaScriptsFile)
 )
 
 func compact(file []byte) json.RawMessage {

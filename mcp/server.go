@@ -48,6 +48,8 @@ type Config struct {
 	Role string
 	// RoleLimits bounds what each holder of a role may have; nil: no bounds.
 	RoleLimits func(role string) Limits
+	// Library is what scripts can be run by name; nil: none.
+	Library Library
 	// Ready adds members to the answer of /readyz; they do not change its
 	// status. nil: none.
 	Ready func() map[string]any
@@ -149,6 +151,7 @@ func newServer(cfg Config, r runner) *Server {
 		s.sdk.AddTool(t.definition(), s.handler(t))
 	}
 	s.addResources()
+	s.addLibrary()
 	s.addPrompts()
 	s.buildHTTP()
 	return s

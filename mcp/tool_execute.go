@@ -30,7 +30,7 @@ func (s *Server) executeTool() tool {
 
 func (s *Server) scriptParam() param {
 	return param{name: "script", kind: kindText, required: true, maxBytes: s.cfg.MaxScript,
-		describe: "The bpftrace program, for example: tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }"}
+		describe: "The bpftrace program, for example: tracepoint:syscalls:sys_enter_openat { @[comm] = count(); } Or @library/NAME, a script that list_scripts shows."}
 }
 
 var (
@@ -51,17 +51,22 @@ func maxRowsParam(o collector.Options) param {
 }
 
 // script turns the arguments that execute and start share into a Script.
-func script(c caller, a arguments, timeout time.Duration) collector.Script {
+func (s *Server) script(ctx context.Context, c caller, a arguments, timeout time.Duration) (collector.Script, error) {
+	source, args, name, err := s.resolve(ctx, a.text("script"), a.list("args"))
+	if err != nil {
+		return collector.Script{}, err
+	}
 	return collector.Script{
-		Source:    a.text("script"),
-		Args:      a.list("args"),
+		Source:    source,
+		Name:      name,
+		Args:      args,
 		Timeout:   timeout,
 		Sudo:      a.flag("use_sudo", true),
 		MaxEvents: int(a.integer("max_events")),
 		MaxRows:   int(a.integer("max_rows")),
 		Trigger:   c.trigger,
 		Caller:    c.who.caller(),
-	}
+	}, nil
 }
 
 // timeoutOf reads the timeout argument; def stands where it is not given.
@@ -74,7 +79,10 @@ func timeoutOf(a arguments, def time.Duration) time.Duration {
 }
 
 func (s *Server) execute(ctx context.Context, c caller, a arguments) *answer {
-	sc := script(c, a, timeoutOf(a, s.runner.Options().DefaultTimeout))
+	sc, err := s.script(ctx, c, a, timeoutOf(a, s.runner.Options().DefaultTimeout))
+	if err != nil {
+		return refuse(err)
+	}
 	r, err := s.admit(c.who, func() run { return s.runner.Begin(ctx, sc) })
 	if err != nil {
 		return refuse(err)

@@ -46,8 +46,12 @@ func (s *Server) validateTool() tool {
 		params:     []param{s.scriptParam(), argsParam},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
 			// An invalid script is a good answer to this question, not an error.
+			sc, err := s.script(ctx, c, a, 0)
+			if err != nil {
+				return refuse(err)
+			}
 			return s.lookup(ctx, func() *answer {
-				return answerWith(completeValidation(s.runner.Validate(ctx, script(c, a, 0))))
+				return answerWith(completeValidation(s.runner.Validate(ctx, sc)))
 			})
 		},
 	}

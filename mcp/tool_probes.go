@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 
 	"tracecar/collector"
 )
@@ -58,6 +59,9 @@ func (s *Server) listProbes(ctx context.Context, a arguments) *answer {
 	if limit == 0 {
 		limit = probesPerPage
 	}
+	if namesFile(pattern) {
+		return refuse(&argumentError{"pattern", "is a file's name; the programs to look into come after the provider, as in uprobe:/usr/bin/bash:*"})
+	}
 	probes, err := s.runner.Probes(ctx, pattern, a.flag("details", false))
 	if err != nil {
 		return refuse(err)
@@ -74,6 +78,13 @@ func (s *Server) listProbes(ctx context.Context, a arguments) *answer {
 		page.NextCursor = probeCursor{pattern, end, probes[end-1].Name}.encode()
 	}
 	return answerWith(page)
+}
+
+// namesFile tells whether a pattern could be the name of a file: bpftrace from
+// 0.21 on reads the file then, as root, and quotes it in its errors.
+func namesFile(pattern string) bool {
+	provider, _, _ := strings.Cut(pattern, ":")
+	return strings.ContainsRune(provider, '/')
 }
 
 func (c probeCursor) encode() string {

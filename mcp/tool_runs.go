@@ -41,7 +41,10 @@ func (s *Server) startRunTool() tool {
 			sudoParam, argsParam, maxEventsParam(o), maxRowsParam(o),
 		},
 		call: func(ctx context.Context, c caller, a arguments) *answer {
-			sc := script(c, a, timeoutOf(a, o.MaxTimeout))
+			sc, err := s.script(ctx, c, a, timeoutOf(a, o.MaxTimeout))
+			if err != nil {
+				return refuse(err)
+			}
 			sc.Snapshots = true
 			r, err := s.admit(c.who, func() run { return s.runner.Start(sc) })
 			if err != nil {

@@ -39,6 +39,7 @@ func (s *Server) tools() []tool {
 		s.getRunTool(),
 		s.stopRunTool(),
 		s.listRunsTool(),
+		s.listScriptsTool(),
 	}
 }
 
