@@ -87,7 +87,7 @@ func getJSON(t *testing.T, url string) (int, map[string]any) {
 func TestAPITools(t *testing.T) {
 	status, m := getJSON(t, listen(t, stubServer(t, newStub()))+"/api/tools")
 	tools := m["tools"].([]any)
-	if status != 200 || len(tools) != 8 {
+	if status != 200 || len(tools) != 9 {
 		t.Fatalf("%d, %d tools", status, len(tools))
 	}
 	first := tools[0].(map[string]any)

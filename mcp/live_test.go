@@ -147,12 +147,13 @@ func TestLiveCalls(t *testing.T) {
 			cursor = ask("get_run", map[string]any{"id": id, "cursor": cursor, "wait": 0.1})["cursor"].(float64)
 		}
 		ask("list_runs", nil)
+		ask("list_scripts", map[string]any{"query": "disk"})
 		stopped := ask("stop_run", map[string]any{"id": id})
 		if stopped["status"] != "cancelled" || !strings.Contains(fmt.Sprint(stopped["maps"]), "@n") {
 			t.Errorf("got %v", stopped)
 		}
-		if len(schemas) != 8 {
-			t.Errorf("%d of 8 tools were called", len(schemas))
+		if len(schemas) != 9 {
+			t.Errorf("%d of 9 tools were called", len(schemas))
 		}
 	})
 }

@@ -95,6 +95,7 @@ func TestToolsAreListed(t *testing.T) {
 		"get_run":                  {true, false, true},
 		"stop_run":                 {false, true, true},
 		"list_runs":                {true, false, true},
+		"list_scripts":             {true, false, true},
 	} {
 		tool, ok := got[name]
 		if !ok {
@@ -115,8 +116,8 @@ func TestToolsAreListed(t *testing.T) {
 			t.Errorf("%s: no output schema", name)
 		}
 	}
-	if len(got) != 8 {
-		t.Errorf("%d tools, want 8", len(got))
+	if len(got) != 9 {
+		t.Errorf("%d tools, want 9", len(got))
 	}
 }
 

@@ -53,7 +53,7 @@ async function exercise(name, transport) {
   assert.match(client.getInstructions(), /bpftrace/);
   // Also makes the SDK check every answer against its output schema.
   const { tools } = await client.listTools();
-  assert.equal(tools.length, 8);
+  assert.equal(tools.length, 9);
   for (const tool of tools) assert(tool.outputSchema && tool.description && tool.annotations.title, tool.name);
 
   const info = await good('get_bpftrace_info', {});
