@@ -237,7 +237,7 @@ func queries(t *testing.T, p *backend.Prometheus) {
 		`table_calls_total{tracecar_probe="table",key0="a, b",key1="7"}`: 2,
 		`table_signed_bytes{key0="dd"}`:                                  -5,
 		`table_unsigned_bytes_total`:                                     5,
-		`table_low_microseconds`:                                         3,
+		`table_low_us_microseconds`:                                      3,
 		`table_usecs_microseconds_bucket{le="7"}`:                        6,
 		`table_usecs_microseconds_count`:                                 7,
 		// The 4th of 7 ends (1, 3]: 3.5 of 7 are 3/4 into it.

@@ -37,8 +37,12 @@ var building sync.Mutex
 
 // Program builds one of otelcol, promserver and tracecar, where it is older
 // than its sources, and returns its path: .cache/e2e of tracecar's module.
+// TRACECAR_E2E_BINARY names a tracecar to test instead, as it is.
 func Program(tb testing.TB, name string) string {
 	tb.Helper()
+	if path := os.Getenv("TRACECAR_E2E_BINARY"); name == "tracecar" && path != "" {
+		return path
+	}
 	building.Lock()
 	defer building.Unlock()
 	cache := filepath.Join(Root(tb), ".cache", "e2e")

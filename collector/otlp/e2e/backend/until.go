@@ -6,7 +6,7 @@ import (
 )
 
 // Patience bounds every wait: only a test that fails gets there.
-const Patience = 60 * time.Second
+const Patience = 30 * time.Second
 
 // Until calls check until it returns nil. A test that waited for Patience
 // fails with the last error.
