@@ -185,7 +185,7 @@ func (d *daemon) mcpConfig(cfg *config.Config) mcp.Config {
 	return mcp.Config{
 		Runner: d.runner, Version: version(), Logger: d.log,
 		AllowedHosts: cfg.Auth.Hosts, AllowedOrigins: cfg.Auth.Origins,
-		Routes: routes, Ready: d.ready,
+		Routes: routes, Ready: d.ready, Library: scriptLibrary{d.runner, cfg.Library.Dirs},
 	}
 }
 
