@@ -3,6 +3,8 @@ package otlp
 import (
 	"context"
 	"errors"
+	"regexp"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -32,6 +34,11 @@ func (b *batches) Export(ctx context.Context, rm *metricdata.ResourceMetrics) er
 		sendCtx, cancel := context.WithTimeout(ctx, b.timeout)
 		err := b.Exporter.Export(sendCtx, m)
 		cancel()
+		if n, ok := rejected(err); ok {
+			// Taken but for a few points, which no repetition mends.
+			b.l.lost.Add(n)
+			err = nil
+		}
 		b.l.done(err)
 		if err == nil {
 			continue
@@ -47,6 +54,22 @@ func (b *batches) Export(ctx context.Context, rm *metricdata.ResourceMetrics) er
 		b.taken()
 	}
 	return errs
+}
+
+var rejectedPoints = regexp.MustCompile(`^OTLP partial success: .* \((\d+) metric data points rejected\)$`)
+
+// rejected tells how many points a collector refused of a message that it
+// took. The SDK has only words for it.
+func rejected(err error) (int64, bool) {
+	for ; err != nil; err = errors.Unwrap(err) {
+		m := rejectedPoints.FindStringSubmatch(err.Error())
+		if m == nil {
+			continue
+		}
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		return n, err == nil
+	}
+	return 0, false
 }
 
 // split makes messages of at most size bytes each, of one point at least.

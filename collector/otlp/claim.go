@@ -65,3 +65,41 @@ func (e *Exporter) freeSlot(identity string, slot int) {
 		delete(e.slots, identity)
 	}
 }
+
+// maxLadders bounds the bounds that are kept for runs to come.
+const maxLadders = 10_000
+
+// useLadder gives a map the bounds that the last run of its probe had, so that
+// a restart does not make some of them vanish.
+func (e *Exporter) useLadder(r *runState, mm *mapMetric) {
+	if mm.ladder == nil || r.info.Script.Probe == "" {
+		return
+	}
+	e.naming.Lock()
+	defer e.naming.Unlock()
+	if l := e.ladders[ladderKey(r, mm)]; l != nil {
+		mm.ladder = l.clone()
+	}
+}
+
+// keepLadder keeps a map's bounds for the next run of its probe.
+func (e *Exporter) keepLadder(r *runState, mm *mapMetric) {
+	if mm.ladder == nil || r.info.Script.Probe == "" {
+		return
+	}
+	e.naming.Lock()
+	defer e.naming.Unlock()
+	key := ladderKey(r, mm)
+	if l := e.ladders[key]; l != nil && len(l.bounds) >= len(mm.ladder.bounds) {
+		return
+	}
+	if len(e.ladders) >= maxLadders {
+		clear(e.ladders)
+	}
+	e.ladders[key] = mm.ladder.clone()
+}
+
+// ladderKey has the script in it: another one may have other buckets.
+func ladderKey(r *runState, mm *mapMetric) string {
+	return r.info.Script.Probe + "\x00" + r.hash + "\x00" + mm.mapName
+}

@@ -41,11 +41,14 @@ func newMetricClient(ctx context.Context, cfg *Config, t Target, tc *tls.Config,
 		return otlpmetrichttp.New(ctx,
 			otlpmetrichttp.WithEndpointURL(t.URL), otlpmetrichttp.WithHeaders(t.Headers), otlpmetrichttp.WithTimeout(cfg.Timeout),
 			otlpmetrichttp.WithCompression(otlpmetrichttp.NoCompression), otlpmetrichttp.WithHTTPClient(l.client),
+			otlpmetrichttp.WithTemporalitySelector(metric.DefaultTemporalitySelector),
 			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: cfg.Timeout}))
 	}
 	opts := []otlpmetricgrpc.Option{
 		otlpmetricgrpc.WithEndpointURL(t.URL), otlpmetricgrpc.WithHeaders(t.Headers), otlpmetricgrpc.WithTimeout(cfg.Timeout),
 		otlpmetricgrpc.WithDialOption(dial(l)...),
+		// Cumulative, whatever the environment says: Prometheus refuses delta.
+		otlpmetricgrpc.WithTemporalitySelector(metric.DefaultTemporalitySelector),
 		otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: true, InitialInterval: retryFirst, MaxInterval: retryMost, MaxElapsedTime: cfg.Timeout}),
 	}
 	if l.gzip {

@@ -15,8 +15,8 @@ import (
 // oldest go first, and are counted where nobody was sent them.
 const maxHeld = 256
 
-// young is how old a snapshot may be to serve a second reader too: OTLP and
-// /metrics often collect at the same time.
+// young is how old a snapshot may be, at most, to serve a second reader too:
+// OTLP and /metrics often collect at the same time.
 const young = time.Second
 
 // producer gives a reader of the SDK what runs have in their maps.
@@ -92,7 +92,7 @@ func (e *Exporter) refresh(ctx context.Context, runs []*runState) func(*runState
 		came[r] = flag
 		waiting++
 		e.refreshes.Go(func() {
-			flag.Store(r.refresh(ctx, young))
+			flag.Store(r.refresh(ctx, min(young, e.cfg.Interval/4)))
 			results <- struct{}{}
 		})
 	}

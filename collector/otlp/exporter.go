@@ -16,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"tracecar/collector"
 	"tracecar/collector/otlp/decode"
 )
 
@@ -49,6 +50,8 @@ type Exporter struct {
 	// pending is what to do when the export of the last collection succeeds.
 	pending []func()
 	self    selfStats
+	watch   func() []collector.ProbeStatus
+	ladders map[string]*ladder // of scheduled probes' maps: bounds outlive a run
 
 	naming sync.Mutex // taken last
 	names  map[string]*claim
@@ -69,7 +72,7 @@ func New(ctx context.Context, cfg Config) (*Exporter, error) {
 	}
 	e := &Exporter{
 		cfg: cfg, probes: cfg.Probes, started: time.Now(),
-		slots: map[string][]bool{}, names: map[string]*claim{}, stats: map[string]*stats{},
+		slots: map[string][]bool{}, names: map[string]*claim{}, ladders: map[string]*ladder{}, stats: map[string]*stats{},
 	}
 	e.resource = newResource(&cfg)
 	targets := []struct {
@@ -178,6 +181,14 @@ func (e *Exporter) SetProbes(probes map[string]Probe) error {
 	return nil
 }
 
+// WatchProbes makes the state of scheduled probes part of the metrics:
+// status is Scheduler.Status. It is called at each collection.
+func (e *Exporter) WatchProbes(status func() []collector.ProbeStatus) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watch = status
+}
+
 // Tracer makes spans that go where those of runs go.
 func (e *Exporter) Tracer() trace.Tracer {
 	return e.tracers.Tracer(scopeName, trace.WithInstrumentationVersion(e.cfg.Version))
@@ -202,7 +213,18 @@ func (e *Exporter) Flush(ctx context.Context) error {
 // lost. Close the runner first, so that final states are among it.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	err := parallel(ctx, e.meters.Shutdown, e.tracers.Shutdown, e.loggers.Shutdown)
-	e.refreshes.Wait()
+	// The meters are shut down: what collects now is the last.
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		e.scraping.Lock()
+		defer e.scraping.Unlock()
+		e.refreshes.Wait()
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
 	for _, l := range e.links {
 		l.client.CloseIdleConnections()
 	}

@@ -55,6 +55,13 @@ func newLadder(kind string, sm *script.Map) *ladder {
 	return l
 }
 
+// clone copies the ladder, for a run to go on with.
+func (l *ladder) clone() *ladder {
+	c := *l
+	c.bounds = slices.Clone(l.bounds)
+	return &c
+}
+
 // addLinear adds the bounds of lhist(x, min, max, step) where these are
 // literals.
 func (l *ladder) addLinear(args []string) {

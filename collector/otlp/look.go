@@ -1,9 +1,12 @@
 package otlp
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"tracecar/collector"
 	"tracecar/parser"
@@ -14,7 +17,7 @@ import (
 // whole says that m has all rows: only then what is not there has gone, and
 // the overflow is exact.
 func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole bool) {
-	mm.points, mm.folded, mm.lost = mm.points[:0:0], 0, 0
+	mm.points, mm.folded, mm.lost = nil, 0, 0
 	if mm.leftOut != "" {
 		return
 	}
@@ -29,6 +32,7 @@ func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole
 		return
 	}
 	sums := mm.sums(sum)
+	mm.points = make([]point, 0, min(len(m.Rows), mm.limit+1))
 	rest := point{sum: 0, attrs: mm.labels.overflow()}
 	folded := 0
 	// bpftrace sorts by value, ascending: the largest find a place first.
@@ -39,11 +43,10 @@ func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole
 			mm.lost++
 			continue
 		}
-		p.attrs = mm.labels.set(r)
 		if sums != nil {
 			p.sum = sums(r)
 		}
-		if s := mm.place(&p, attached); s == nil {
+		if s := mm.place(r, &p, attached); s == nil {
 			mm.merge(&rest, &p, folded == 0)
 			folded++
 		}
@@ -55,22 +58,25 @@ func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole
 	mm.last = at
 }
 
-// place finds the series of a point, and keeps the point there; nil where the
+// place finds the series of a row, and keeps its point there; nil where the
 // map has as many series as it may.
-func (mm *mapMetric) place(p *point, attached time.Time) *series {
-	d := p.attrs.Equivalent()
-	s := mm.series[d]
-	switch {
-	case s == nil && (mm.full || len(mm.series) >= mm.limit):
-		mm.full = true
-		return nil
-	case s == nil:
-		s = &series{start: attached}
-		if mm.vanished {
-			s.start = mm.last
+func (mm *mapMetric) place(r *collector.Row, p *point, attached time.Time) *series {
+	mm.buf = appendKey(mm.buf[:0], r)
+	ref := mm.rows[string(mm.buf)]
+	if ref == nil {
+		if mm.full || len(mm.series) >= mm.limit {
+			mm.full = true
+			return nil
 		}
-		mm.series[d] = s
-	case s.look == mm.look:
+		// What a key is decoded to is decided once: names that change would
+		// break a series in two.
+		ref = &rowRef{s: mm.seriesOf(mm.labels.set(r), attached)}
+		mm.rows[string(mm.buf)] = ref
+	}
+	ref.look = mm.look
+	s := ref.s
+	p.attrs = s.attrs
+	if s.look == mm.look {
 		// Two keys that are one to whoever reads the attributes.
 		mm.merge(&mm.points[s.at], p, false)
 		mm.folded++
@@ -80,6 +86,40 @@ func (mm *mapMetric) place(p *point, attached time.Time) *series {
 	p.s = s
 	mm.points = append(mm.points, *p)
 	return s
+}
+
+func (mm *mapMetric) seriesOf(attrs attribute.Set, attached time.Time) *series {
+	d := attrs.Equivalent()
+	s := mm.series[d]
+	if s == nil {
+		s = &series{attrs: attrs, start: attached}
+		if mm.vanished {
+			s.start = mm.last
+		}
+		mm.series[d] = s
+	}
+	return s
+}
+
+// appendKey appends bytes that differ for rows of different keys.
+func appendKey(dst []byte, r *collector.Row) []byte {
+	for _, v := range r.Key {
+		dst = append(dst, byte(v.Kind()))
+		switch v.Kind() {
+		case parser.KindInt:
+			n, _ := v.Int64()
+			dst = binary.NativeEndian.AppendUint64(dst, uint64(n))
+		case parser.KindText:
+			dst = binary.AppendUvarint(dst, uint64(len(v.Text())))
+			dst = append(dst, v.Text()...)
+		default:
+			dst = append(v.AppendJSON(dst), 0)
+		}
+	}
+	if r.Ambiguous {
+		dst = append(dst, 0xff)
+	}
+	return dst
 }
 
 // merge adds q to p, or makes p of it.
@@ -112,6 +152,11 @@ func (mm *mapMetric) forget() {
 		if s.look != mm.look {
 			delete(mm.series, d)
 			mm.vanished = true
+		}
+	}
+	for key, ref := range mm.rows {
+		if ref.look != mm.look {
+			delete(mm.rows, key)
 		}
 	}
 }
@@ -168,19 +213,15 @@ func (mm *mapMetric) sums(m *collector.Map) func(*collector.Row) float64 {
 	byKey := make(map[string]float64, len(m.Rows))
 	for i := range m.Rows {
 		if n, ok := numberOf(m.Rows[i].Value, mm.decl.Scale); ok {
-			byKey[rowKey(&m.Rows[i])] = n.asFloat()
+			byKey[string(appendKey(nil, &m.Rows[i]))] = n.asFloat()
 		}
 	}
 	return func(r *collector.Row) float64 {
-		if v, ok := byKey[rowKey(r)]; ok {
+		if v, ok := byKey[string(appendKey(nil, r))]; ok {
 			return v
 		}
 		return math.NaN()
 	}
-}
-
-func rowKey(r *collector.Row) string {
-	return string(parser.Array(r.Key).AppendJSON(nil))
 }
 
 // updateSeries makes points of the closed intervals of a tseries() that were

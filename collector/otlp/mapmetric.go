@@ -44,6 +44,8 @@ type mapMetric struct {
 	interval time.Duration
 
 	series map[attribute.Distinct]*series
+	rows   map[string]*rowRef // by appendKey: what key has which series
+	buf    []byte
 	// full is set when a row found no place: from then on only series that
 	// exist are kept apart, so that the overflow is a sum of the same rows.
 	full     bool
@@ -60,8 +62,15 @@ type mapMetric struct {
 	lost   uint64 // rows of the last look that are in no point at all
 }
 
+// rowRef is a key's series; keys that are decoded alike share one.
+type rowRef struct {
+	s    *series
+	look uint64
+}
+
 // series is what is remembered of one.
 type series struct {
+	attrs  attribute.Set
 	start  time.Time
 	num    number
 	counts []uint64
@@ -91,7 +100,7 @@ func newMapMetric(probe string, base []attribute.KeyValue, m *collector.Map, sm 
 	mm := &mapMetric{
 		name: decl.Name, unit: decl.Unit, description: decl.Description,
 		mapName: m.Name, kind: m.Kind, decl: *decl, limit: limit,
-		series: map[attribute.Distinct]*series{},
+		series: map[attribute.Distinct]*series{}, rows: map[string]*rowRef{},
 	}
 	if mm.name == "" {
 		mm.name = metricName(probe, m.Name)

@@ -39,6 +39,7 @@ func (mm *mapMetric) metrics() []metricdata.Metrics {
 }
 
 func (mm *mapMetric) numbers() (ints []metricdata.DataPoint[int64], floats []metricdata.DataPoint[float64]) {
+	ints = make([]metricdata.DataPoint[int64], 0, len(mm.points))
 	for i := range mm.points {
 		p := &mm.points[i]
 		if p.num.float {

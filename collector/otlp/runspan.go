@@ -16,7 +16,7 @@ func (r *runState) beginSpan() {
 	name := "bpftrace run"
 	kvs := []attribute.KeyValue{
 		attribute.String("tracecar.run.id", r.info.ID),
-		attribute.String("tracecar.script.sha256", hash(s.Source)),
+		attribute.String("tracecar.script.sha256", r.hash),
 	}
 	if s.Name != "" {
 		kvs = append(kvs, attribute.String("tracecar.script.name", text(s.Name)))

@@ -24,6 +24,7 @@ type runState struct {
 	identity string
 	slot     int
 	info     collector.RunInfo
+	hash     string // of the script
 
 	ctx    context.Context // with the run's span
 	span   trace.Span
@@ -85,7 +86,7 @@ func scriptName(s collector.Script) string {
 
 // Begin implements collector.Sink.
 func (r *runState) Begin(info collector.RunInfo) {
-	r.info = info
+	r.info, r.hash = info, hash(info.Script.Source)
 	r.stats.begin()
 	r.beginSpan()
 	if info.Parsed == nil {
@@ -185,6 +186,7 @@ func (r *runState) update(maps []collector.Map, at time.Time, whole bool) {
 		m := &maps[i]
 		mm := r.metric(m)
 		mm.update(m, byName[mm.decl.Sum], r.attached, at, whole)
+		r.e.keepLadder(r, mm)
 		r.stats.look(mm)
 	}
 	r.looked = at
@@ -217,6 +219,7 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 	mm.ended = !r.ended.IsZero()
 	if mm.leftOut == "" {
 		mm.name = r.e.claim(mm)
+		r.e.useLadder(r, mm)
 	}
 	r.metrics = append(r.metrics, mm)
 	return mm

@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"tracecar/collector"
 )
 
 // selfMetrics are tracecar's own, by probe; those without a tracecar.probe are
@@ -18,7 +20,13 @@ func (e *Exporter) selfMetrics(now time.Time) []metricdata.Metrics {
 	probes := slices.Sorted(maps.Keys(e.stats))
 	all := maps.Clone(e.stats)
 	held := int64(len(e.runs))
+	watch := e.watch
 	e.mu.Unlock()
+	if watch != nil {
+		for _, st := range watch() {
+			b.state(&st)
+		}
+	}
 	for _, probe := range probes {
 		b.probe(probe, all[probe])
 	}
@@ -79,9 +87,6 @@ func (b *selfBuilder) probe(probe string, s *stats) {
 	for status, n := range s.statuses {
 		b.counter("tracecar.runs", "{run}", "Runs that have ended, by how", n, with("status", string(status))...)
 	}
-	if probe != "" {
-		b.counter("tracecar.restarts", "{run}", "Runs of a probe after its first", max(s.begun-1, 0), of...)
-	}
 	b.counter("tracecar.records", "{record}", "Messages read from bpftrace", s.records, of...)
 	b.counter("tracecar.output.size", "By", "Bytes read from bpftrace, up to the newest message", s.bytes, of...)
 	b.counter("tracecar.events.lost", "{event}", "Events that bpftrace lost in the kernel's buffers", s.lostEvents, of...)
@@ -103,6 +108,35 @@ func (b *selfBuilder) probe(probe string, s *stats) {
 	b.counter("tracecar.spans.events", "{span}", "Spans made of what scripts printed", s.eventSpans, of...)
 	b.counter("tracecar.spans.unmatched", "{event}", "Starts of spans whose end did not come, or ends without a start", s.unmatched, of...)
 	b.counter("tracecar.spans.unreadable", "{event}", "Printed lines for which a span is declared and whose fields make none", s.unreadable, of...)
+}
+
+// probeStates are all states, so that each probe has a point for each: 1 for
+// the one it is in.
+var probeStates = []collector.ProbeState{
+	collector.ProbeStarting, collector.ProbeRunning, collector.ProbeWaiting, collector.ProbeBackingOff,
+	collector.ProbeGivenUp, collector.ProbeFailed, collector.ProbeDisabled,
+}
+
+func (b *selfBuilder) state(st *collector.ProbeStatus) {
+	of := attribute.String(attrProbe, text(st.Name))
+	for _, state := range probeStates {
+		var is int64
+		if st.State == state {
+			is = 1
+		}
+		b.gauge("tracecar.probe.state", "{probe}", "1 for the state a scheduled probe is in, 0 for all others", is, of, attribute.String("state", string(state)))
+	}
+	for _, c := range []struct {
+		name, what string
+		n          uint64
+	}{
+		{"tracecar.probe.restarts", "Starts of a continuous probe after an end of its own", st.Restarts},
+		{"tracecar.probe.windows", "Windows of a periodic probe", st.Windows},
+		{"tracecar.probe.skipped", "Windows that were due while one was still running", st.Skipped},
+	} {
+		b.counter(c.name, "{run}", c.what, int64(c.n), of)
+	}
+	b.gauge("tracecar.probe.failures", "{run}", "Failures of a scheduled probe in a row", int64(st.Failures), of)
 }
 
 func (b *selfBuilder) snapshots(s *stats, of []attribute.KeyValue) {

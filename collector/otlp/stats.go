@@ -15,7 +15,6 @@ import (
 type stats struct {
 	mu       sync.Mutex
 	live     int64
-	begun    int64
 	statuses map[collector.Status]int64
 
 	records, bytes               int64
@@ -57,7 +56,6 @@ func (s *stats) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live++
-	s.begun++
 }
 
 func (s *stats) end(res *collector.Result) {

@@ -1,0 +1,239 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"tracecar/e2e/backend"
+)
+
+// eventsConfig makes spans and log records of what testdata/events.bt prints.
+const eventsConfig = `
+otlp: {endpoint: %q, interval: 2s}
+probes:
+  - name: events
+    file: %q
+    logs: warn
+    spans:
+      - printf: 2
+        name: "took {{.3}}"
+        kind: client
+        start: 1
+        duration: 2
+        unit: us
+        attributes: {http.request.method: 3}
+      - printf: "child %%llu %%llu %%s\n"
+        name: child
+        start: 1
+        end: 2
+        trace_parent: 3
+      - printf: 4
+        end_printf: 5
+        name: "pair {{.1}}"
+        start: 2
+        end: 2
+        key: [1]
+  - name: windows
+    every: 1s
+    duration: 300ms
+    script: 'interval:ms:50 { @n = count(); }'
+`
+
+// What events.bt prints, and clients send, of other people's traces.
+const (
+	foreignTrace = "0af7651916cd43dd8448eb211c80319c"
+	foreignSpan  = "b7ad6b7169203331"
+	traceparent  = "00-" + foreignTrace + "-" + foreignSpan + "-01"
+)
+
+// TestEvents has what scripts print arrive as spans, with the kernel's times,
+// and as log records.
+func TestEvents(t *testing.T) {
+	for _, version := range backend.Bpftraces(t) {
+		t.Run(version.Version, func(t *testing.T) {
+			collector := backend.NewCollector(t, nil)
+			began := time.Now()
+			tracecar := backend.NewTracecar(t, version, fmt.Sprintf(eventsConfig, collector.GRPC, testdata(t, "events.bt")))
+
+			took := span(t, collector, "took GET")
+			if took.Kind != ptrace.SpanKindClient || took.End.Sub(took.Start) != 1500*time.Microsecond ||
+				took.Attributes["http.request.method"] != "GET" || took.Attributes["tracecar.probe"] != "events" {
+				t.Errorf("%+v", took)
+			}
+			child := span(t, collector, "child")
+			if child.Trace != foreignTrace || child.Parent != foreignSpan || child.End.Sub(child.Start) != 1500*time.Microsecond {
+				t.Errorf("%+v", child)
+			}
+			// The script prints its end as 3 ms after it printed the start.
+			pair := span(t, collector, "pair 1")
+			if d := pair.End.Sub(pair.Start); d < 3*time.Millisecond || d > 300*time.Millisecond {
+				t.Errorf("a pair of %v: %+v", d, pair)
+			}
+			for _, s := range []backend.Span{took, child, pair} {
+				// The kernel's clock is put on the wall's once: by far less than a second.
+				if s.Start.Before(began.Add(-time.Second)) || s.End.After(time.Now().Add(time.Second)) {
+					t.Errorf("%s from %v to %v", s.Name, s.Start, s.End)
+				}
+			}
+
+			line := logRecord(t, collector, "tick 7 x, y")
+			if line.Severity != plog.SeverityNumberWarn || line.Attributes["tracecar.probe"] != "events" ||
+				line.Attributes["bpftrace.type"] != "printf" || line.Observed.Before(began) {
+				t.Errorf("%+v", line)
+			}
+
+			window := span(t, collector, "bpftrace run windows")
+			if window.Attributes["tracecar.run.status"] != "timed_out" || window.Attributes["tracecar.probe"] != "windows" ||
+				window.Status == ptrace.StatusCodeError || window.Attributes["tracecar.run.probes_attached"] != int64(1) {
+				t.Errorf("%+v", window)
+			}
+			if d := window.End.Sub(window.Start); d < 300*time.Millisecond {
+				t.Errorf("a window of 300 ms took %v", d)
+			}
+
+			tracecar.Stop()
+			run := span(t, collector, "bpftrace run events")
+			if run.Attributes["tracecar.run.id"] != line.Attributes["tracecar.run.id"] || line.Trace != run.Trace || line.Span != run.ID {
+				t.Errorf("the line %+v is not of the run %+v", line, run)
+			}
+			noLogOf(t, collector, "took", "child", "open", "shut")
+		})
+	}
+}
+
+// TestMCPSpans follows one call of a tool: the caller's span is the parent of
+// the server's, that of the run's.
+func TestMCPSpans(t *testing.T) {
+	collector := backend.NewCollector(t, nil)
+	version := backend.Bpftraces(t)[0]
+	tracecar := backend.NewTracecar(t, version, fmt.Sprintf("otlp: {endpoint: %q, interval: 2s}\n", collector.GRPC))
+	client := backend.NewClient(t, tracecar)
+	httpTrace := strings.Repeat("c", 32)
+	result := client.Tool("execute_bpftrace_script",
+		map[string]any{"script": `BEGIN { printf("hello\n"); @x = count(); exit(); }`},
+		map[string]any{"traceparent": traceparent},
+		http.Header{"Traceparent": {"00-" + httpTrace + "-" + strings.Repeat("d", 16) + "-01"}})
+	if result["status"] != "completed" {
+		t.Fatalf("%v", result)
+	}
+
+	server := span(t, collector, "tools/call execute_bpftrace_script")
+	if server.Kind != ptrace.SpanKindServer || server.Trace != foreignTrace || server.Parent != foreignSpan {
+		t.Errorf("not a server's span under the caller's: %+v", server)
+	}
+	for key, value := range map[string]any{
+		"mcp.method.name": "tools/call", "gen_ai.tool.name": "execute_bpftrace_script",
+		"mcp.session.id": client.Session(), "network.transport": "tcp", "jsonrpc.request.id": "2",
+	} {
+		if server.Attributes[key] != value {
+			t.Errorf("%s is %v, want %v", key, server.Attributes[key], value)
+		}
+	}
+	if len(server.Links) != 1 || server.Links[0].Trace != httpTrace {
+		t.Errorf("the HTTP request's span is not linked: %+v", server.Links)
+	}
+	run := span(t, collector, "bpftrace run")
+	if run.Trace != foreignTrace || run.Parent != server.ID || run.Attributes["tracecar.trigger"] != "mcp" ||
+		run.Attributes["tracecar.run.status"] != "completed" {
+		t.Errorf("not the call's run: %+v", run)
+	}
+	if line := logRecord(t, collector, "hello"); line.Span != run.ID || line.Trace != foreignTrace {
+		t.Errorf("not the run's line: %+v", line)
+	}
+
+	// A failure is an error on both.
+	client.Tool("execute_bpftrace_script", map[string]any{"script": `BEGIN { nonsense(); }`}, nil, nil)
+	backend.Until(t, "a failed call", func() error {
+		spans, err := collector.Spans()
+		if err != nil {
+			return err
+		}
+		failed := map[string]bool{}
+		for _, s := range spans {
+			if s.Status == ptrace.StatusCodeError && s.Attributes["error.type"] != nil {
+				failed[s.Name] = true
+			}
+		}
+		if !failed["bpftrace run"] || !failed["tools/call execute_bpftrace_script"] {
+			return fmt.Errorf("failed: %v", failed)
+		}
+		return nil
+	})
+	backend.Until(t, "mcp.server.operation.duration", func() error {
+		points, err := collector.Points()
+		if err != nil {
+			return err
+		}
+		for _, p := range points {
+			if p.Name == "mcp.server.operation.duration" && p.Unit == "s" && p.Attributes["mcp.method.name"] == "tools/call" {
+				return nil
+			}
+		}
+		return fmt.Errorf("not among %d points", len(points))
+	})
+}
+
+// span waits for the first span of that name.
+func span(t *testing.T, c *backend.Collector, name string) backend.Span {
+	t.Helper()
+	var found backend.Span
+	backend.Until(t, "span "+name, func() error {
+		spans, err := c.Spans()
+		if err != nil {
+			return err
+		}
+		names := map[string]int{}
+		for _, s := range spans {
+			if s.Name == name {
+				found = s
+				return nil
+			}
+			names[s.Name]++
+		}
+		return fmt.Errorf("received: %v", names)
+	})
+	return found
+}
+
+// logRecord waits for the first with that body.
+func logRecord(t *testing.T, c *backend.Collector, body string) backend.Log {
+	t.Helper()
+	var found backend.Log
+	backend.Until(t, "log record "+body, func() error {
+		logs, err := c.Logs()
+		if err != nil {
+			return err
+		}
+		for _, l := range logs {
+			if l.Body == body {
+				found = l
+				return nil
+			}
+		}
+		return fmt.Errorf("not among %d", len(logs))
+	})
+	return found
+}
+
+// noLogOf wants no record that begins so: such lines are spans.
+func noLogOf(t *testing.T, c *backend.Collector, beginnings ...string) {
+	t.Helper()
+	logs, err := c.Logs()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, l := range logs {
+		for _, b := range beginnings {
+			if text, _ := l.Body.(string); strings.HasPrefix(text, b) {
+				t.Errorf("a span's line is a log record too: %q", text)
+				return
+			}
+		}
+	}
+}
