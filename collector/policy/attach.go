@@ -90,11 +90,11 @@ func (c *checker) attachPoints() {
 		case p.problem != "":
 			c.deny(p.ap.Start, RuleAttachPoint, p.problem, "")
 		case !c.role.Providers.permits(p.ap.Provider):
-			c.deny(p.ap.Start, RuleProvider, p.ap.Provider+" probes are not allowed", allowed(c.role.Providers))
+			c.deny(p.ap.Start, RuleProvider, p.ap.Provider+" probes are not allowed", c.list(&c.role.Providers))
 		case !c.permitsPoint(p):
-			c.deny(p.ap.Start, RuleAttachPoint, p.text+" is not allowed, or not all that it matches", allowed(c.role.Probes))
+			c.deny(p.ap.Start, RuleAttachPoint, p.text+" is not allowed, or not all that it matches", c.list(&c.role.Probes))
 		case !c.permitsBinary(p.ap):
-			c.deny(p.ap.Start, RuleForeignBinary, "probes on this program are not allowed", allowed(c.role.Binaries))
+			c.deny(p.ap.Start, RuleForeignBinary, "probes on this program are not allowed", c.list(&c.role.Binaries))
 		}
 	}
 }

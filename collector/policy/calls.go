@@ -30,7 +30,7 @@ func (c *checker) functions() {
 			continue // said already
 		}
 		if !c.mayCall(call.Name) && !(c.own(call.Name) && !denies(c.role.Functions, call.Name)) {
-			c.deny(call.Start, RuleFunction, call.Name+"() is not allowed", allowed(c.role.Functions))
+			c.deny(call.Start, RuleFunction, call.Name+"() is not allowed", c.list(&c.role.Functions))
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (c *checker) identifiers() {
 		case constant(id.Name) && !denies(c.role.Identifiers, id.Name):
 			continue
 		}
-		c.deny(id.Pos, RuleIdentifier, id.Name+" is not allowed", allowed(c.role.Identifiers)+", constants in capitals")
+		c.deny(id.Pos, RuleIdentifier, id.Name+" is not allowed", c.list(&c.role.Identifiers)+", constants in capitals")
 	}
 }
 

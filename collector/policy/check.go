@@ -18,6 +18,17 @@ func Check(ctx context.Context, role Role, s *script.Script, req Request, expand
 	return check(ctx, role, s, req, expand, rules)
 }
 
+// TooLong refuses a script that is too long for the role, nil for others: ask
+// before script.Parse, whose time and memory grow with the script.
+func TooLong(role Role, source string) *Decision {
+	if role.Trusted || role.MaxScript <= 0 || len(source) <= role.MaxScript {
+		return nil
+	}
+	return &Decision{Limits: role.Limits, Violations: []Violation{{Rule: RuleSize,
+		Message: fmt.Sprintf("the script has %d bytes", len(source)),
+		Allowed: fmt.Sprintf("%d bytes", role.MaxScript)}}}
+}
+
 // A rule reports what it finds through checker.deny.
 type rule struct {
 	name string
@@ -34,6 +45,7 @@ var rules = []rule{
 	{name: "args", run: (*checker).args},
 	{name: "bytes", run: (*checker).bytes},
 	{name: "tokens", run: (*checker).tokenText},
+	{name: "nesting", run: (*checker).nesting},
 	{name: "unclear", run: (*checker).unclear},
 	{name: "preprocessor", run: (*checker).preprocessor},
 	{name: "definitions", run: (*checker).definitions},
@@ -44,7 +56,6 @@ var rules = []rule{
 	{name: "pointers", run: (*checker).pointers},
 	{name: "memory calls", run: (*checker).memoryCalls},
 	{name: "fields", run: (*checker).userFields},
-	{name: "nesting", run: (*checker).nesting},
 	{name: "blocks", run: (*checker).blocks},
 	{name: "maps", run: (*checker).maps},
 	{name: "attach points", run: (*checker).attachPoints},
@@ -64,32 +75,48 @@ type checker struct {
 	// comment without an end; -1 if they do not.
 	torn   int
 	points []point
+	// tooDeep ends the checking: the rules after nesting take time for each level.
+	tooDeep bool
 	// statements are those of each probe, unrolled; set by blocks.
 	statements []int
 	d          *Decision
 	seen       map[seen]bool
+	lists      map[*Globs]string
 }
 
 func check(ctx context.Context, role Role, s *script.Script, req Request, expand Expand, rules []rule) *Decision {
 	c := &checker{ctx: ctx, role: &role, s: s, req: &req, expand: expand, torn: -1,
-		d: &Decision{Limits: role.Limits}, seen: map[seen]bool{}}
-	tooLong := !role.Trusted && role.MaxScript > 0 && len(s.Source) > role.MaxScript
-	if tooLong {
-		c.denyAt(0, RuleSize, fmt.Sprintf("the script has %d bytes", len(s.Source)), fmt.Sprintf("%d bytes", role.MaxScript))
+		d: &Decision{Limits: role.Limits}, seen: map[seen]bool{}, lists: map[*Globs]string{}}
+	tooLong := TooLong(role, s.Source)
+	if tooLong != nil {
+		c.d.Violations = tooLong.Violations
 	} else {
 		c.tokens, c.torn = tokenise(s)
 		c.points = points(s, req.Args)
 	}
 	for _, r := range rules {
-		if r.trusted || !role.Trusted && !tooLong {
+		if r.trusted || !role.Trusted && tooLong == nil && !c.tooDeep {
 			r.run(c)
 		}
 	}
-	v := c.d.Violations
-	sort.SliceStable(v, func(i, j int) bool { return v[i].Pos.Offset < v[j].Pos.Offset })
-	c.d.Violations = v[:min(len(v), maxViolations)]
-	c.d.Allowed = len(v) == 0
+	c.d.Allowed = len(c.d.Violations) == 0
+	c.d.Violations = inOrder(c.d.Violations)
 	return c.d
+}
+
+// inOrder sorts and cuts, and says what would be allowed once only: such
+// lists are long.
+func inOrder(v []Violation) []Violation {
+	sort.SliceStable(v, func(i, j int) bool { return v[i].Pos.Offset < v[j].Pos.Offset })
+	v = v[:min(len(v), maxViolations)]
+	told := map[string]bool{}
+	for i := range v {
+		if told[v[i].Allowed] {
+			v[i].Allowed = ""
+		}
+		told[v[i].Allowed] = true
+	}
+	return v
 }
 
 func (c *checker) deny(pos script.Pos, rule, message, allowed string) {
@@ -99,7 +126,7 @@ func (c *checker) deny(pos script.Pos, rule, message, allowed string) {
 	}
 	if !c.seen[key] && len(c.d.Violations) < 20*maxViolations {
 		c.seen[key] = true
-		c.d.Violations = append(c.d.Violations, Violation{Rule: rule, Message: message, Pos: pos, Allowed: allowed})
+		c.d.Violations = append(c.d.Violations, Violation{Rule: rule, Message: clip(message), Pos: pos, Allowed: allowed})
 	}
 }
 
@@ -107,6 +134,15 @@ func (c *checker) denyAt(offset int, rule, message, allowed string) {
 	if !c.seen[seen{offset, rule}] && len(c.d.Violations) < 20*maxViolations {
 		c.deny(position(c.s.Source, offset), rule, message, allowed)
 	}
+}
+
+// clip cuts a message, which can quote the script.
+func clip(s string) string {
+	const most = 300
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
 }
 
 // seen is what is said once only: one rule at one place.
@@ -152,13 +188,17 @@ func (c *checker) unsafeCalls() {
 	}
 }
 
-// allowed lists names for a Violation.
-func allowed(g Globs) string {
+// list shows names in a Violation.
+func (c *checker) list(g *Globs) string {
+	if s, ok := c.lists[g]; ok {
+		return s
+	}
 	list := slices.Clone(g.Allow)
 	slices.SortFunc(list, cmp.Compare[string])
 	s := strings.Join(list, ", ")
 	if len(g.Deny) > 0 {
 		s += "; but not " + strings.Join(g.Deny, ", ")
 	}
+	c.lists[g] = s
 	return s
 }

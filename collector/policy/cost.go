@@ -12,6 +12,7 @@ const (
 	// tokensPerStatement: a statement of more than this counts as several.
 	tokensPerStatement = 20
 	maxMacros          = 100
+	maxHeader          = 20 // tokens before a loop's brace
 	// many is where counting stops.
 	many = 1 << 30
 	// defaultMapKeys is bpftrace's own bound of a map.
@@ -24,6 +25,7 @@ func (c *checker) nesting() {
 		switch {
 		case c.role.MaxNesting > 0 && t.depth > c.role.MaxNesting:
 			c.denyAt(t.start, RuleSize, "nested too deeply", fmt.Sprintf("%d brackets in brackets", c.role.MaxNesting))
+			c.tooDeep = true
 			return
 		case t.match < 0 && t.kind == kindPunct && (t.text == "{" || t.text == "}" || t.text == "(" || t.text == ")" || t.text == "[" || t.text == "]"):
 			c.denyAt(t.start, RuleUnclear, t.text+" has no other half", "")
@@ -183,13 +185,15 @@ func (c *checker) unroll(i int, now frame) (int, frame) {
 // loop reads for ($i : from..to) { and for ($kv : @map) { at token i.
 func (c *checker) loop(i int, now frame) (int, frame) {
 	depth, brace := c.tokens[i].depth, i+1
-	for brace < len(c.tokens) && !(c.tokens[brace].is("{") && c.tokens[brace].depth == depth) {
-		brace++
+	for ; !(c.at(brace).is("{") && c.at(brace).depth == depth); brace++ {
+		if brace > i+maxHeader {
+			break
+		}
 	}
 	var over []token
-	for k := i + 1; k < brace; k++ {
+	for k := i + 1; k < min(brace, len(c.tokens)); k++ {
 		if t := c.tokens[k]; t.is(":") || t.kind == kindIdent && t.text == "in" {
-			over = c.tokens[k+1 : brace]
+			over = c.tokens[k+1 : min(brace, len(c.tokens))]
 			break
 		}
 	}

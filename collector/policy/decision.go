@@ -70,11 +70,25 @@ type Violation struct {
 	Message string
 	// Pos is the place in the script; Line 0 where there is none.
 	Pos script.Pos
-	// Allowed is what would be allowed, for people; may be "".
+	// Allowed is what would be allowed, for people; "" where there is nothing
+	// to say, or an earlier Violation says the same.
 	Allowed string
 }
 
 const maxViolations = 50
+
+// Reason is one line for whoever asked: the first violation, and how many
+// more there are. "" for what is allowed.
+func (d *Decision) Reason() string {
+	switch n := len(d.Violations); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return d.Violations[0].String()
+	default:
+		return fmt.Sprintf("%v; and %d more", d.Violations[0], n-1)
+	}
+}
 
 func (v Violation) String() string {
 	s := v.Rule + ": " + v.Message

@@ -12,6 +12,7 @@ import (
 const (
 	maxArgs     = 64
 	maxArgBytes = 4096
+	maxPoint    = 512 // bytes of one attach point
 )
 
 // args checks the positional parameters. bpftrace puts them in as numbers and
@@ -94,7 +95,7 @@ func (c *checker) tokenText() {
 		case t.is("%") && next.is(":"), t.is("<") && (next.is("%") || next.is(":") || next.is("::")), t.is("?") && next.is("?"):
 			c.denyAt(t.start, RuleText, "a digraph or trigraph", "")
 		case t.kind == kindPoint && !plainPoint(t.text):
-			c.denyAt(t.start, RuleText, "unusual characters in an attach point", "ASCII without #, \\ and comments")
+			c.denyAt(t.start, RuleText, "unusual characters in an attach point, or too many", "ASCII without #, \\ and comments")
 		}
 	}
 }
@@ -106,7 +107,7 @@ func plainPoint(s string) bool {
 			return false
 		}
 	}
-	return !strings.Contains(s, "//") && !strings.Contains(s, "/*")
+	return len(s) <= maxPoint && !strings.Contains(s, "//") && !strings.Contains(s, "/*")
 }
 
 // unclear refuses what the parser could not tell.
