@@ -10,6 +10,7 @@ import (
 	"tracecar/collector/guard"
 	"tracecar/collector/kernelmap"
 	"tracecar/collector/mapkey"
+	"tracecar/collector/policy"
 	"tracecar/parser"
 	"tracecar/parser/script"
 )
@@ -34,6 +35,10 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	defer admission.leave()
 
 	bt, proc, err := r.launch(ctx, run)
+	if refused := refusal(err, run.script.Source); refused != nil {
+		run.refuse(err, refused...)
+		return
+	}
 	if err != nil {
 		run.begun()
 		run.end(outcome{err: err, cancelled: ctx.Err() != nil}, nil)
@@ -83,11 +88,17 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *executor.Process, error) {
 	ctx, cancel := context.WithTimeout(run.stopContext(ctx), startTimeout)
 	defer cancel()
-	bt, err := r.bpftrace(ctx, run.script.Sudo)
+	parsed := parseLive(run.script.Source)
+	bounded := run.script
+	limits, err := r.admit(ctx, &bounded, parsed)
 	if err != nil {
 		return nil, nil, err
 	}
-	parsed := parseLive(run.script.Source)
+	run.bound(bounded, limits)
+	bt, err := r.bpftrace(ctx, run.script.Sudo, limits)
+	if err != nil {
+		return nil, nil, err
+	}
 	run.mu.Lock()
 	run.version = bt.Version().String()
 	run.fold.Translator = NewTranslator(parsed, run.version, run.script.MaxRows)
@@ -96,7 +107,7 @@ func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *exe
 	if run.script.Snapshots {
 		source += run.prepareSignal(ctx, bt, parsed)
 	}
-	proc, err := bt.Start(ctx, executor.Job{Source: source, Args: run.script.Args})
+	proc, err := bt.Start(ctx, executor.Job{Source: source, Args: run.script.Args, Unsafe: run.script.Unsafe})
 	return bt, proc, err
 }
 
@@ -165,13 +176,13 @@ func plainType(t script.Type) bool {
 	return false
 }
 
-func (r *Runner) bpftrace(ctx context.Context, sudo bool) (*executor.Bpftrace, error) {
+func (r *Runner) bpftrace(ctx context.Context, sudo bool, l policy.Limits) (*executor.Bpftrace, error) {
 	return executor.Find(ctx, executor.Config{
 		Path:     r.opts.Bpftrace,
 		Sudo:     sudo,
 		Helper:   r.opts.Helper,
 		Handlers: rootHandlers(r.kernel, r.meters),
-		Limits:   r.opts.Limits,
+		Limits:   narrowed(r.opts.Limits, l),
 		Grace:    r.grace,
 	})
 }
@@ -206,9 +217,13 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- Diagnostic) 
 }
 
 func (r *Runner) pastLimit(run *Run, bytes uint64) string {
+	most := r.opts.MaxOutput
+	if l := run.limits.MaxOutput; l > 0 {
+		most = min(most, l)
+	}
 	switch {
-	case bytes > r.opts.MaxOutput:
-		return fmt.Sprintf("the script was stopped: it printed more than %d bytes", r.opts.MaxOutput)
+	case bytes > most:
+		return fmt.Sprintf("the script was stopped: it printed more than %d bytes", most)
 	case run.fold.helperErrors > r.opts.MaxHelperErrors:
 		return fmt.Sprintf("the script was stopped: more than %d helper errors", r.opts.MaxHelperErrors)
 	}
@@ -217,7 +232,11 @@ func (r *Runner) pastLimit(run *Run, bytes uint64) string {
 
 // wait watches a live run until it should be stopped, or has ended.
 func (r *Run) wait(proc *executor.Process, over <-chan Diagnostic, o Options, onAttach func()) (timedOut, cancelled bool, limit *Diagnostic) {
-	late := time.NewTimer(o.AttachTimeout)
+	patience := o.AttachTimeout
+	if l := r.limits.CompileTimeout; l > 0 {
+		patience = min(patience, l)
+	}
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	attached := proc.Attached()
 	var clock <-chan time.Time
@@ -237,7 +256,7 @@ func (r *Run) wait(proc *executor.Process, over <-chan Diagnostic, o Options, on
 			return true, false, nil
 		case <-late.C:
 			return false, false, &Diagnostic{Severity: "error",
-				Message: fmt.Sprintf("the script was stopped: its probes were not attached within %v", o.AttachTimeout)}
+				Message: fmt.Sprintf("the script was stopped: its probes were not attached within %v", patience)}
 		case past := <-over:
 			return false, false, &past
 		case <-r.stop:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/policy"
 )
 
 // Info describes the host and its bpftrace.
@@ -68,7 +69,7 @@ func (r *Runner) Info(ctx context.Context) *Info {
 		},
 		Problems: []HostProblem{},
 	}
-	bt, err := r.bpftrace(ctx, r.opts.Helper != nil)
+	bt, err := r.bpftrace(ctx, r.opts.Helper != nil, policy.Limits{})
 	host.AddProblems(bt, err)
 	if err == nil {
 		info.Version, info.Path = bt.Version().String(), bt.Path()
@@ -99,7 +100,7 @@ type Field struct {
 // Probes lists attach points that match pattern by bpftrace's own search (""
 // is all), in bpftrace's order, where asked for with their arguments.
 func (r *Runner) Probes(ctx context.Context, pattern string, details bool) ([]ProbeInfo, error) {
-	bt, err := r.bpftrace(ctx, r.opts.Helper != nil)
+	bt, err := r.bpftrace(ctx, r.opts.Helper != nil, policy.Limits{})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tracecar/collector/executor"
+	"tracecar/collector/policy"
 )
 
 // Options configure a Runner. The zero value is usable.
@@ -15,6 +16,9 @@ type Options struct {
 	Helper []string
 	// Limits are passed to every bpftrace.
 	Limits executor.Limits
+	// Roles gives the role of whoever asks for a script; nil: everybody is the
+	// operator.
+	Roles func(s Script) policy.Role
 	// Guard bounds what runs may cost this machine. A run past its budget is
 	// stopped, with its maps printed, and its status is killed.
 	Guard Guard

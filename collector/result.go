@@ -90,6 +90,8 @@ type Diagnostic struct {
 	Column   int    `json:"column,omitempty"` // 1-based
 	Source   string `json:"source,omitempty"` // the line of the script
 	Hint     string `json:"hint,omitempty"`
+	// Rule is the rule of the policy that a refused script broke.
+	Rule string `json:"rule,omitempty"`
 	// Noise marks what bpftrace says on every run of a healthy host; people
 	// are not shown it.
 	Noise bool `json:"noise,omitempty"`

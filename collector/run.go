@@ -11,6 +11,7 @@ import (
 	"tracecar/collector/executor"
 	"tracecar/collector/guard"
 	"tracecar/collector/kernelmap"
+	"tracecar/collector/policy"
 	"tracecar/parser"
 )
 
@@ -32,6 +33,7 @@ type Run struct {
 	mu         sync.Mutex
 	fold       *fold
 	live       *live // while bpftrace lives
+	limits     policy.Limits // of its role
 	way        signalWay
 	mark       string
 	attachedAt time.Time
@@ -59,7 +61,19 @@ func newRun(s Script, newest bool, o Options) *Run {
 func (r *Run) ID() string { return r.id }
 
 // Script returns what was asked for.
-func (r *Run) Script() Script { return r.script }
+func (r *Run) Script() Script {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.script
+}
+
+// bound takes over what the caller's role made of its wishes.
+func (r *Run) bound(s Script, l policy.Limits) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.script, r.limits = s, l
+	r.fold.log.max = s.MaxEvents
+}
 
 // Started returns when the run was accepted.
 func (r *Run) Started() time.Time { return r.started }
@@ -290,13 +304,16 @@ func (r *Run) stopContext(ctx context.Context) context.Context {
 }
 
 // refuse ends a run that was never started.
-func (r *Run) refuse(err error) {
+func (r *Run) refuse(err error, why ...Diagnostic) {
 	r.mu.Lock()
 	r.ended = time.Now()
 	r.mu.Unlock()
 	status := StatusRefused
 	if errors.Is(err, context.Canceled) {
 		status, err = StatusCancelled, errors.New("cancelled before it was started")
+	}
+	if len(why) == 0 {
+		why = []Diagnostic{{Severity: "error", Message: err.Error()}}
 	}
 	r.begun()
 	r.finish(&Result{
@@ -305,7 +322,7 @@ func (r *Run) refuse(err error) {
 		DurationMS:  r.ended.Sub(r.started).Milliseconds(),
 		Events:      []Event{},
 		Maps:        []Map{},
-		Diagnostics: []Diagnostic{{Severity: "error", Message: err.Error()}},
+		Diagnostics: why,
 	})
 }
 

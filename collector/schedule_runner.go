@@ -3,11 +3,13 @@ package collector
 import (
 	"context"
 	"slices"
+
+	"tracecar/collector/policy"
 )
 
 // version of the bpftrace that a script would run on.
 func (r *Runner) version(ctx context.Context, sudo bool) (string, error) {
-	bt, err := r.bpftrace(ctx, sudo)
+	bt, err := r.bpftrace(ctx, sudo, policy.Limits{})
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,11 @@ type Script struct {
 	// Probe is the name of the scheduled probe that this is a run of, or "".
 	// Scheduled runs have places of their own (Options.MaxScheduled).
 	Probe string
+	// Library is the name of the library's script that Source is, "" for an ad
+	// hoc one.
+	Library string
+	// Unsafe asks for bpftrace's --unsafe; the caller's role has to allow it.
+	Unsafe bool
 	// Args are the positional parameters $1, $2, …
 	Args []string
 	// Timeout ends the run with StatusTimedOut. It is the time of tracing:

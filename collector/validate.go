@@ -10,7 +10,9 @@ import (
 
 // Validation is bpftrace's verdict on a script, and what it would do.
 type Validation struct {
-	Valid       bool         `json:"valid"`
+	Valid bool `json:"valid"`
+	// Refused: the caller's role does not allow it; bpftrace was not asked.
+	Refused     bool         `json:"refused,omitempty"`
 	Diagnostics []Diagnostic `json:"diagnostics"`
 	// Probes lists each attach point as written with how many it matches.
 	Probes []ProbeMatch `json:"probes"`
@@ -52,7 +54,12 @@ func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
 			v.Functions = append(v.Functions, c.Name)
 		}
 	}
-	bt, err := r.bpftrace(ctx, s.Sudo)
+	limits, err := r.admit(ctx, &s, parsed)
+	if err != nil {
+		v.Refused, v.Diagnostics = true, refusal(err, s.Source)
+		return v
+	}
+	bt, err := r.bpftrace(ctx, s.Sudo, limits)
 	if err != nil {
 		v.Diagnostics = errorDiagnostics(err)
 		return v
