@@ -89,6 +89,8 @@ func (c *checker) attachPoints() {
 		switch {
 		case p.problem != "":
 			c.deny(p.ap.Start, RuleAttachPoint, p.problem, "")
+		case p.ap.Wildcard && strings.ContainsAny(p.text, "[]?"):
+			c.deny(p.ap.Start, RuleAttachPoint, "[ ] and ? in an attach point, which not every bpftrace takes for wildcards", "*")
 		case !c.role.Providers.permits(p.ap.Provider):
 			c.deny(p.ap.Start, RuleProvider, p.ap.Provider+" probes are not allowed", c.list(&c.role.Providers))
 		case !c.permitsPoint(p):
@@ -175,7 +177,7 @@ func (c *checker) expansion() {
 func (c *checker) wildcard(p point, before int) int {
 	parts := strings.Join(p.ap.Parts, "")
 	for i := range len(parts) {
-		if !plainName(parts[i:i+1]) && strings.IndexByte("[]!^", parts[i]) < 0 {
+		if !plainName(parts[i : i+1]) {
 			c.deny(p.ap.Start, RuleAttachPoint, "a wildcard with unusual characters", "")
 			return -1
 		}

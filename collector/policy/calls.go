@@ -2,11 +2,9 @@ package policy
 
 import "fmt"
 
-// own reports whether the script itself defines a macro or function of this name.
+// own reports whether the script itself defines a macro or function of this
+// name. Whether it may is for definitions to say.
 func (c *checker) own(name string) bool {
-	if !c.role.Macros {
-		return false // refused by another rule
-	}
 	for _, d := range c.s.Macros {
 		if d.Name == name {
 			return true
@@ -44,7 +42,7 @@ func (c *checker) identifiers() {
 	params := map[string]bool{} // of macros and functions
 	for _, d := range append(c.s.Macros, c.s.Functions...) {
 		for _, p := range d.Params {
-			params[p] = c.role.Macros
+			params[p] = true
 		}
 	}
 	for _, id := range c.s.Identifiers {

@@ -82,8 +82,10 @@ func TestAllowed(t *testing.T) {
 		{src: "config = { missing_probes = ignore; BPFTRACE_STACK_MODE=perf } BEGIN { exit(); }"},
 		{src: "@ = strlen(comm) + strlen(strcap(comm())) + strlen(args.prev_comm) + strlen(\"a\"); @b = strncmp(comm, \"a)\", 1);"},
 		{src: "@[AF_INET, tcp_state::TCP_CLOSE] = count();"},
-		{src: "software:cpu-clock:1000000 { @++; } hardware:cycles:1000000 { @++; } software:faults:1 { @++; } software:cpu-clock { @++ }"},
-		{src: "interval:1s { @ = 0; } interval:us:1000 { @ = 0; } profile:ms:1 { @ = 1; }"},
+		{src: "software:cpu-clock:2000000 { @++; } hardware:cycles:2_000_000 { @++; } software:faults:1 { @++; }"},
+		{src: "software:cpu-clock { @++ }"},
+		{src: "hardware:cycles { @++ }"},
+		{src: "interval:1s { @ = 0; } interval:us:2000 { @ = 0; } profile:ms:3 { @ = 1; } interval:ns:1_000_000_000 { @ = 1; }"},
 	})
 }
 
@@ -115,6 +117,9 @@ func TestRefused(t *testing.T) {
 		{"interval:hz:1e9 { @++; }", "rate"},
 		{"interval:99999us { @++; } interval:9us { @++; }", "rate"},
 		{"interval:x:5 { @++; }", "rate"},
+		{"profile:hz:600 { @++; } interval:ms:2 { @++; }", "rate"},
+		{strings.Repeat("profile:hz:99, ", 11) + "BEGIN { @++; }", "rate"},
+		{"software:cpu-clock:1000000:2 { @++; }", "rate"},
 		{"software:cpu-clock:1000 { @++; }", "rate"},
 		{"software:cpu:1000 { @++; }", "rate"},
 		{"hardware:cycles:100 { @++; }", "rate"},

@@ -37,10 +37,11 @@ func TestScripts(t *testing.T) {
 	for name, glob := range map[string]string{
 		"library": "../../examples/library/*.bt",
 		"scripts": "../../parser/script/testdata/scripts/*.bt",
+		"tools":   "../../parser/script/testdata/tools/*.bt",
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, err := filepath.Glob(glob)
-			if err != nil || len(files) < 50 {
+			if err != nil || len(files) < 30 {
 				t.Fatalf("%d scripts: %v", len(files), err)
 			}
 			var b strings.Builder

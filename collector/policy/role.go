@@ -54,7 +54,7 @@ type Role struct {
 	MaxScript     int // bytes
 	MaxProbes     int // attach points as written
 	MaxWildcards  int // different attach points with wildcards; each is looked up
-	MaxRate       int // events per second of profile, interval, clocks and hardware counters
+	MaxRate       int // events per second and CPU of profile, interval, clocks and hardware counters, in sum
 	MaxMaps       int // maps of one script
 	MaxNesting    int // brackets in brackets
 	MaxUnroll     int // passes of one unroll; one within another is refused
