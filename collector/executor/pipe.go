@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,7 +75,12 @@ func newOutput(fd int) (*Output, error) {
 // Read waits for output and returns what is there. After the last byte it
 // returns io.EOF; after Close, os.ErrClosed, also from a Read that was waiting.
 func (o *Output) Read(p []byte) (int, error) {
-	o.mu.Lock()
+	for !o.mu.TryLock() { // Close was called: whoever drains holds mu to the end
+		if o.closed.Load() {
+			return 0, os.ErrClosed
+		}
+		runtime.Gosched()
+	}
 	defer o.mu.Unlock()
 	if o.closed.Load() {
 		return 0, os.ErrClosed
