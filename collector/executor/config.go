@@ -1,6 +1,10 @@
 package executor
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Config says which bpftrace to use and how. The zero value uses the first
 // bpftrace in PATH, directly, with its own limits.
@@ -35,9 +39,44 @@ type Limits struct {
 	MaxStrlen       int // bytes per str(); 0.17 to 0.19 allow 200, more is cut to that
 	MaxProbes       int // attach points
 	RingBufferPages int // pages per CPU
-	// Memory bounds bpftrace's address space, in bytes (RLIMIT_AS): a script
-	// can make the compiler take gigabytes. It must leave room for LLVM: at least 2 GiB.
+	// Memory bounds what bpftrace takes for a script, its kernel maps included,
+	// in bytes: a script can make the compiler take gigabytes. The bound is one
+	// of a control group of its own, where the host allows: past it the kernel
+	// kills bpftrace. Elsewhere it is one of the address space (RLIMIT_AS), and
+	// must then leave room for LLVM: at least 2 GiB. 0: 4 GiB, or half of this
+	// machine's memory where that is less (for the address space 2 GiB at least).
 	Memory uint64
+	// CPUPercent bounds bpftrace's CPU time in every tenth of a second, in
+	// percent of one CPU, by its control group. A bpftrace that waits for its
+	// CPU loses events. 0: no bound.
+	CPUPercent int
+}
+
+const (
+	defaultMemory  = 4 << 30
+	minAddresses   = 2 << 30
+	smallestMemory = 512 << 20
+)
+
+// memory is the bound on real memory.
+func (l Limits) memory() uint64 {
+	if l.Memory > 0 {
+		return l.Memory
+	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return defaultMemory
+	}
+	half := uint64(info.Totalram) * uint64(info.Unit) / 2
+	return min(defaultMemory, max(half, smallestMemory))
+}
+
+// addresses is the bound on the address space where nothing else bounds memory.
+func (l Limits) addresses() uint64 {
+	if l.Memory > 0 {
+		return l.Memory
+	}
+	return max(l.memory(), minAddresses)
 }
 
 // Grace is how long Stop waits before it signals harder. Detaching takes

@@ -26,6 +26,10 @@ type Exit struct {
 	// a process the script left behind, and was given up.
 	OutputHeld bool
 
+	// OutOfMemory is the bound on memory, in bytes, past which the kernel killed
+	// it; 0: that is not how it ended.
+	OutOfMemory uint64
+
 	// Stdout and Stderr are what bpftrace printed beside the JSON: at most
 	// the first and last 32 KiB of each.
 	Stdout, Stderr string
@@ -39,6 +43,17 @@ type Exit struct {
 // SIGINT before it could handle one.
 func (e *Exit) CleanStop() bool {
 	return e.Stopped && !e.Killed && (e.Signal == 0 || e.Signal == syscall.SIGINT)
+}
+
+func (e *Exit) memoryDiagnostics() []Diagnostic {
+	if e.OutOfMemory == 0 {
+		return nil
+	}
+	return []Diagnostic{{
+		Severity: SeverityError,
+		Message:  fmt.Sprintf("bpftrace was killed by the kernel: it took more than the %d MiB of memory that it may", e.OutOfMemory>>20),
+		Hint:     "make the script smaller, its loops unrolled less often, its maps smaller, or ask for more memory",
+	}}
 }
 
 // String says it in a few words: "exit status 1", "killed by SIGSEGV".

@@ -107,6 +107,14 @@ func TestOutputHeldOpenByAnother(t *testing.T) {
 	if e := wait(t, p); !e.OutputHeld || e.Code != 0 {
 		t.Errorf("%+v", e)
 	}
+	p.Close()
+	_ = syscall.Kill(holder, syscall.SIGKILL)
+	if hostGroups().why == "" {
+		waitFor(t, "its control group to go", func() bool {
+			retryLeftovers()
+			return len(ours(t, hostGroups())) == 0
+		})
+	}
 }
 
 func TestAbandonedOutputIsDrained(t *testing.T) {

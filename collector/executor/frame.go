@@ -34,7 +34,7 @@ const (
 	opFailed  = 'F' // from: the handler's error
 
 	// helloText names the protocol: helper and caller must be of one build kind.
-	helloText = "tracecar root helper 1"
+	helloText = "tracecar root helper 2"
 
 	maxRequest = 16 << 20  // to the helper
 	maxReply   = 256 << 20 // from it: handlers hand over whole maps
@@ -151,11 +151,11 @@ func (r *request) pack() []byte {
 	return packStrings(append([]string{
 		string(r.kind), r.path, r.version.String(), r.source, r.pattern, strconv.FormatBool(r.unsafe), r.tz,
 		itoa(r.limits.MaxMapKeys), itoa(r.limits.MaxStrlen), itoa(r.limits.MaxProbes), itoa(r.limits.RingBufferPages),
-		strconv.FormatUint(r.limits.Memory, 10),
+		strconv.FormatUint(r.limits.Memory, 10), itoa(r.limits.CPUPercent),
 	}, r.args...)...)
 }
 
-const packedFields = 12
+const packedFields = 13
 
 func unpackRequest(b []byte) (*request, error) {
 	ss, err := unpackStrings(b)
@@ -178,7 +178,9 @@ func unpackRequest(b []byte) (*request, error) {
 	if r.limits.Memory, e = strconv.ParseUint(ss[11], 10, 64); e != nil {
 		err = errors.Join(err, e)
 	}
-	return r, err
+	percent, e := strconv.ParseUint(ss[12], 10, 20)
+	r.limits.CPUPercent = int(percent)
+	return r, errors.Join(err, e)
 }
 
 func (s exitStatus) pack() []byte {
@@ -187,5 +189,5 @@ func (s exitStatus) pack() []byte {
 	if s.lost != nil {
 		lost = s.lost.Error()
 	}
-	return packStrings(n(int64(s.code)), n(int64(s.signal)), n(int64(s.user)), n(int64(s.system)), n(s.maxRSS), lost)
+	return packStrings(n(int64(s.code)), n(int64(s.signal)), n(int64(s.user)), n(int64(s.system)), n(s.maxRSS), lost, strconv.FormatUint(s.oom, 10))
 }

@@ -282,7 +282,7 @@ func (c *helperChild) hangUp() {
 
 func unpackStatus(b []byte) exitStatus {
 	ss, err := unpackStrings(b)
-	if err != nil || len(ss) != 6 {
+	if err != nil || len(ss) != 7 {
 		return exitStatus{code: -1, lost: errors.New("the root helper gave an exit status that cannot be read")}
 	}
 	n := func(s string) int64 { v, _ := strconv.ParseInt(s, 10, 64); return v }
@@ -290,6 +290,7 @@ func unpackStatus(b []byte) exitStatus {
 		code: int(n(ss[0])), signal: syscall.Signal(n(ss[1])),
 		user: time.Duration(n(ss[2])), system: time.Duration(n(ss[3])), maxRSS: n(ss[4]),
 	}
+	st.oom, _ = strconv.ParseUint(ss[6], 10, 64)
 	if ss[5] != "" {
 		st.lost = errors.New(strings.TrimSpace(ss[5]))
 	}

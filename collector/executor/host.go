@@ -108,6 +108,12 @@ func (h *Host) findProblems() (ps []Problem) {
 	if !h.Kprobes {
 		ps = append(ps, Problem{What: "the kernel has no kprobes (CONFIG_KPROBES is off): use tracepoints and uprobes"})
 	}
+	if p := hostGroups(); h.Root && p.why != "" {
+		ps = append(ps, Problem{
+			What: "bpftrace cannot have a control group of its own: " + p.why + "; its memory is bounded in the address space instead",
+			Fix:  "let this process write to its control group (systemd: Delegate=yes; a container: mount /sys/fs/cgroup for writing)",
+		})
+	}
 	if h.Lockdown == "confidentiality" {
 		ps = append(ps, Problem{
 			What: "kernel lockdown is in confidentiality mode: BPF may not read kernel memory",

@@ -108,6 +108,8 @@ func (p *Process) supervise() {
 	e.Stdout, _ = p.stdout.text()
 	e.Stderr, _ = p.stderr.text()
 	e.Diagnostics = append(ParseDiagnostics(e.Stderr, p.source), ParseDiagnostics(e.Stdout, p.source)...)
+	e.OutOfMemory = st.oom
+	e.Diagnostics = append(e.Diagnostics, e.memoryDiagnostics()...)
 	p.exit = e
 }
 

@@ -46,6 +46,7 @@ type command struct {
 	conn  *os.File // is standard input instead, where set
 	json  bool     // gets a pipe for JSON as descriptor 3
 	mem   uint64   // address space, bytes; 0: no bound
+	group *Limits  // gets a control group of its own with these, where possible
 }
 
 // command builds the command line and environment for the version at hand.
@@ -77,6 +78,7 @@ func (r *request) command() (command, error) {
 		argv = append(argv, checkFlags(r.version)...)
 		fallthrough
 	case kindRun:
+		c.group, c.mem = &r.limits, 0
 		if r.unsafe {
 			argv = append(argv, "--unsafe")
 		}

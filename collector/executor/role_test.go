@@ -116,6 +116,12 @@ func fakeBpftrace(mode string) int {
 		}
 		fmt.Fprintln(os.Stderr, "ERROR: the last word")
 		return 1
+	case "eat":
+		var eaten [][]byte
+		for range 512 { // MiB
+			eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+		}
+		return len(eaten) % 7
 	case "noread":
 	case "holder":
 		c := exec.Command("sleep", "30")

@@ -67,6 +67,9 @@ func ServeHelper(conn *os.File, o HelperOptions) error {
 		h.end()
 	}
 	h.asks.Wait()
+	if c := h.current(); c != nil {
+		c.release()
+	}
 	return err
 }
 

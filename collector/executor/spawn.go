@@ -30,8 +30,9 @@ type exitStatus struct {
 	code         int // -1 where a signal ended it
 	signal       syscall.Signal
 	user, system time.Duration
-	maxRSS       int64 // bytes
-	lost         error // how it ended is not known: the helper is gone
+	maxRSS       int64  // bytes
+	oom          uint64 // the bound on memory, in bytes, for which it was killed; 0: it was not
+	lost         error  // how it ended is not known: the helper is gone
 }
 
 // pipes are the ends to read of a started child: raw, blocking descriptors
@@ -48,16 +49,19 @@ func (p pipes) close() {
 
 // directChild is a child of this process.
 type directChild struct {
-	proc *os.Process
-	done chan struct{}
-	st   exitStatus
+	proc  *os.Process
+	done  chan struct{}
+	st    exitStatus
+	clean chan struct{} // closed when its control group has been removed
 }
 
 func (c *directChild) pid() int                      { return c.proc.Pid }
 func (c *directChild) signal(s syscall.Signal) error { return c.proc.Signal(s) }
 func (c *directChild) exited() <-chan struct{}       { return c.done }
 func (c *directChild) status() exitStatus            { return c.st }
-func (c *directChild) release()                      {}
+
+// release waits until nothing of the child is left, its control group neither.
+func (c *directChild) release() { <-c.clean }
 
 // spawn starts c in a session of its own, to be killed by the kernel when
 // this process dies. It closes c.conn.
@@ -73,7 +77,7 @@ func spawn(c command) (*directChild, pipes, error) {
 		return nil, pipes{}, err
 	}
 	started := make(chan error, 1)
-	ch := &directChild{done: make(chan struct{})}
+	ch := &directChild{done: make(chan struct{}), clean: make(chan struct{})}
 	go func() {
 		// The kernel sends PDEATHSIG when the *thread* that forked ends: this
 		// goroutine keeps its thread until the child has been reaped.
@@ -87,9 +91,18 @@ func spawn(c command) (*directChild, pipes, error) {
 		if err != nil {
 			return
 		}
+		// Before Wait: nobody else can have this process id until then.
+		group := bound(ch.proc.Pid, c)
 		state, err := ch.proc.Wait()
 		ch.st = statusOf(state, err)
+		if group != nil && group.outOfMemory() {
+			ch.st.oom = c.group.memory()
+		}
 		close(ch.done)
+		if group != nil {
+			group.remove()
+		}
+		close(ch.clean)
 	}()
 	if err := <-started; err != nil {
 		ends.close()
@@ -97,6 +110,24 @@ func spawn(c command) (*directChild, pipes, error) {
 	}
 	adjust(ch.proc.Pid, c.mem)
 	return ch, ends, nil
+}
+
+// bound puts a child that compiles a script into a control group of its own.
+// It goes on beside the child: making a group and moving into it takes the
+// kernel 10 ms and more, and bpftrace compiles nothing before that.
+func bound(pid int, c command) *controlGroup {
+	if c.group == nil {
+		return nil
+	}
+	g, err := newGroup(hostGroups(), *c.group)
+	if err == nil {
+		if err = g.add(pid); err == nil {
+			return g
+		}
+		g.remove()
+	}
+	limitAddresses(pid, c.group.addresses())
+	return nil
 }
 
 // openFiles makes the descriptors of a child: the source on a memory file (it
@@ -160,8 +191,12 @@ func adjust(pid int, memory uint64) {
 		_ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &lim, nil)
 	}
 	if memory > 0 {
-		_ = unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: memory, Max: memory}, nil)
+		limitAddresses(pid, memory)
 	}
+}
+
+func limitAddresses(pid int, bytes uint64) {
+	_ = unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
 }
 
 func statusOf(state *os.ProcessState, err error) exitStatus {

@@ -29,6 +29,7 @@ func (b *Bpftrace) Validate(ctx context.Context, source string, args []string) (
 	}
 	c := &Check{Exit: a.exit, Valid: a.exit.Signal == 0 && a.exit.Code == 0}
 	c.Diagnostics = append(ParseDiagnostics(a.exit.Stderr, source), ParseDiagnostics(a.stdout, source)...)
+	c.Diagnostics = append(c.Diagnostics, a.exit.memoryDiagnostics()...)
 	b.AddHints(ctx, c.Diagnostics)
 	return c, nil
 }
