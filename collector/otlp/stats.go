@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -117,6 +118,9 @@ func (s *stats) snapshot(took time.Duration, err error) {
 	switch {
 	case errors.Is(err, collector.ErrNotLive):
 		return // it is starting, or ending
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		s.snapshotsLate++
+		return
 	case err != nil:
 		s.snapshotErrors++
 		return

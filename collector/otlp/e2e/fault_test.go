@@ -1,0 +1,271 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tracecar/e2e/backend"
+)
+
+// faultConfig counts and prints at a steady pace.
+const faultConfig = `
+otlp: {endpoint: %q, protocol: %q, interval: 1500ms}
+probes:
+  - name: steady
+    restart: {min: 100ms, max: 1s}
+    script: |
+      interval:ms:50 { @n["a, b"] = count(); @h = hist(@i %% 100); @i++; }
+      interval:ms:500 { printf("took %%llu %%d\n", nsecs, @seq); @seq++; }
+    metrics: {"@i": {drop: true}, "@seq": {drop: true}}
+    spans: [{printf: 1, name: took, start: 1, duration: 2, unit: us}]
+`
+
+// outage is how long a collector is away: longer with TRACECAR_E2E_LONG=1.
+func outage() time.Duration {
+	if os.Getenv("TRACECAR_E2E_LONG") == "1" {
+		return time.Minute
+	}
+	return 8 * time.Second
+}
+
+// TestCollectorAway takes the collector away in each way it can go. What is
+// cumulative goes on as if nothing had been, and every span arrives once it is
+// back.
+func TestCollectorAway(t *testing.T) {
+	version := newest(t)
+	for _, protocol := range []string{"grpc", "http/protobuf"} {
+		for _, how := range []string{"killed", "hung"} {
+			t.Run(how+" "+protocol, func(t *testing.T) {
+				prometheus := backend.NewPrometheus(t, "")
+				collector := backend.NewCollector(t, prometheus)
+				endpoint := collector.GRPC
+				if protocol != "grpc" {
+					endpoint = collector.HTTP
+				}
+				tracecar := backend.NewTracecar(t, version, fmt.Sprintf(faultConfig, endpoint, protocol))
+				span(t, collector, "took")
+				before := counts(t, collector, 1)
+				if how == "killed" {
+					collector.Kill()
+				} else {
+					collector.Signal(syscall.SIGSTOP)
+				}
+				// The outage is what is tested: there is no condition to wait for.
+				time.Sleep(outage())
+				gone := time.Now()
+				if how == "killed" {
+					collector.Start()
+				} else {
+					collector.Signal(syscall.SIGCONT)
+				}
+				after := counts(t, collector, len(before)+2)
+				healed(t, after)
+				if first := before[0]; !after[len(after)-1].Start.Equal(first.Start) {
+					t.Errorf("the count began anew: %+v, before %+v", after[len(after)-1], first)
+				}
+				everySpan(t, collector, gone)
+				noneNegative(t, prometheus)
+				select {
+				case <-tracecar.Exited():
+					t.Error("tracecar has ended")
+				default:
+				}
+			})
+		}
+	}
+}
+
+// TestBpftraceKilled kills bpftrace under a continuous probe: a new one counts
+// from zero, and says so by its start time.
+func TestBpftraceKilled(t *testing.T) {
+	for _, version := range backend.Bpftraces(t) {
+		t.Run(version.Version, func(t *testing.T) {
+			prometheus := backend.NewPrometheus(t, "")
+			collector := backend.NewCollector(t, prometheus)
+			tracecar := backend.NewTracecar(t, version, fmt.Sprintf(faultConfig, collector.GRPC, "grpc"))
+			for kill := range 2 {
+				had := counts(t, collector, kill*3+2)
+				children := tracecar.Children()
+				if len(children) == 0 {
+					t.Fatal("no bpftrace runs")
+				}
+				killed := time.Now()
+				for _, pid := range children {
+					if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+						t.Fatal(err)
+					}
+				}
+				old := had[len(had)-1].Start
+				backend.Until(t, "a new start time", func() error {
+					points := counts(t, collector, 1)
+					last := points[len(points)-1]
+					if last.Start.Equal(old) {
+						return fmt.Errorf("still %v", old)
+					}
+					if last.Start.Before(killed) {
+						t.Fatalf("starts at %v, its bpftrace was started after %v", last.Start, killed)
+					}
+					return nil
+				})
+			}
+			healed(t, counts(t, collector, 8))
+			noneNegative(t, prometheus)
+			backend.Until(t, "restarts are counted", func() error {
+				got, err := prometheus.Value(`tracecar_restarts_total{tracecar_probe="steady"}`)
+				if err == nil && got != 2 {
+					err = fmt.Errorf("%v restarts", got)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// TestReload changes the configuration while runs go on: what did not change
+// goes on counting.
+func TestReload(t *testing.T) {
+	version := newest(t)
+	collector := backend.NewCollector(t, nil)
+	config := fmt.Sprintf(faultConfig, collector.GRPC, "grpc")
+	tracecar := backend.NewTracecar(t, version, config)
+	before := counts(t, collector, 1)[0]
+	tracecar.Configure(config + "  - {name: second, script: 'interval:ms:50 { @n = count(); }'}\n")
+	backend.Until(t, "the new probe", func() error { return has(collector, "second.n") })
+	tracecar.Configure("probes: [{name: broken}]\n")
+	backend.Until(t, "the broken file shows", func() error {
+		page, err := tracecar.Get("/readyz")
+		if !strings.Contains(page+fmt.Sprint(err), "config") {
+			return fmt.Errorf("/readyz: %s %v", page, err)
+		}
+		return nil
+	})
+	points := counts(t, collector, len(counts(t, collector, 1))+2)
+	healed(t, points)
+	if last := points[len(points)-1]; !last.Start.Equal(before.Start) {
+		t.Errorf("the probe that did not change began anew: %+v", last)
+	}
+}
+
+// newest is one version, where one will do.
+func newest(t *testing.T) backend.Bpftrace {
+	t.Helper()
+	versions := backend.Bpftraces(t)
+	return slices.MaxFunc(versions, func(a, b backend.Bpftrace) int { return a.Minor - b.Minor })
+}
+
+// counts waits until steady.n has at least n points.
+func counts(t *testing.T, c *backend.Collector, n int) []backend.Point {
+	t.Helper()
+	var out []backend.Point
+	backend.Until(t, fmt.Sprintf("%d points of steady.n", n), func() error {
+		points, err := c.Points()
+		if err != nil {
+			return err
+		}
+		out = nil
+		for _, p := range points {
+			if p.Name == "steady.n" {
+				out = append(out, p)
+			}
+		}
+		if len(out) < n {
+			return fmt.Errorf("%d points", len(out))
+		}
+		return nil
+	})
+	return out
+}
+
+// healed wants a series that only grows under one start time, and where the
+// start is a new one, starts after all that was before.
+func healed(t *testing.T, points []backend.Point) {
+	t.Helper()
+	for i, p := range points[1:] {
+		last := points[i]
+		if !maps.Equal(p.Attributes, map[string]any{"tracecar.probe": "steady", "key0": "a, b"}) {
+			t.Errorf("another series: %v", p.Attributes)
+		}
+		switch {
+		case p.Start.Equal(last.Start):
+			if p.Value.(int64) < last.Value.(int64) || p.Time.Before(last.Time) {
+				t.Errorf("%v at %v after %v at %v", p.Value, p.Time, last.Value, last.Time)
+			}
+		case p.Start.Before(last.Time):
+			t.Errorf("a start at %v after a point at %v", p.Start, last.Time)
+		}
+	}
+}
+
+// everySpan waits for a span that began after the outage, and wants all that
+// came before it: the script numbers them by their durations.
+func everySpan(t *testing.T, c *backend.Collector, since time.Time) {
+	t.Helper()
+	backend.Until(t, "all spans", func() error {
+		spans, err := c.Spans()
+		if err != nil {
+			return err
+		}
+		seen := map[int64]bool{}
+		highest, late := int64(0), false
+		for _, s := range spans {
+			if s.Name == "took" {
+				n := s.End.Sub(s.Start).Microseconds()
+				seen[n] = true
+				highest, late = max(highest, n), late || s.Start.After(since)
+			}
+		}
+		if !late || int64(len(seen)) != highest+1 {
+			return fmt.Errorf("%d of %d, one after the outage: %v", len(seen), highest+1, late)
+		}
+		return nil
+	})
+}
+
+// noneNegative asks for rates and increases at every second so far.
+func noneNegative(t *testing.T, p *backend.Prometheus) {
+	t.Helper()
+	for _, query := range []string{`rate(steady_n_total[5s])`, `increase(steady_h_count[5s])`, `rate(steady_h_bucket[5s])`,
+		`histogram_quantile(0.9, rate(steady_h_bucket[5s]))`} {
+		backend.Until(t, query, func() error {
+			series, err := p.Range(query, time.Now().Add(-2*time.Minute), time.Second)
+			if err != nil {
+				return err
+			}
+			n := 0
+			for _, s := range series {
+				n += len(s.Values)
+				if least := slices.Min(s.Values); least < 0 {
+					t.Fatalf("%s is %v: %v", query, least, s)
+				}
+				// 20 a second are counted.
+				if most := slices.Max(s.Values); strings.HasPrefix(query, "rate(steady_n") && most > 60 {
+					t.Fatalf("%s is %v: %v", query, most, s)
+				}
+			}
+			if n == 0 {
+				return fmt.Errorf("no value")
+			}
+			return nil
+		})
+	}
+}
+
+// has is nil once a metric was received.
+func has(c *backend.Collector, name string) error {
+	points, err := c.Points()
+	if err != nil {
+		return err
+	}
+	for _, p := range points {
+		if p.Name == name {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not among %d points", name, len(points))
+}
