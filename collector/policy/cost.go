@@ -114,7 +114,7 @@ func (c *checker) blocks() {
 // count counts the statements between two offsets; self is the macro that
 // stands there, "" for a probe.
 func (c *checker) count(from, to int, macros map[string]int, self string) int {
-	statements, tokens := 0, 0
+	statements, tokens, passes := 0, 0, 0
 	frames := []frame{{end: len(c.tokens), passes: 1, iterations: 1}}
 	opens := map[int]frame{} // by the index of the brace
 	first := sort.Search(len(c.tokens), func(i int) bool { return c.tokens[i].start >= from })
@@ -147,6 +147,7 @@ func (c *checker) count(from, to int, macros map[string]int, self string) int {
 			}
 			brace, f := c.loop(i, now)
 			opens[brace] = f
+			c.passes(i, &passes, f)
 		case isWord && macros[t.text] > 0 && t.text != self:
 			statements += min(macros[t.text], many/now.passes) * now.passes
 		}
@@ -221,8 +222,14 @@ func (c *checker) loop(i int, now frame) (int, frame) {
 		return brace, now
 	}
 	now.iterations = min(passes, many/now.iterations) * now.iterations
-	if now.iterations > limit {
-		c.denyAt(c.tokens[i].start, RuleLoop, fmt.Sprintf("up to %d passes of a loop", now.iterations), strconv.Itoa(limit))
-	}
 	return brace, now
+}
+
+// passes adds up what the loops of one body take, those in loops multiplied.
+func (c *checker) passes(i int, sum *int, f frame) {
+	*sum += min(f.iterations, many/f.passes) * f.passes
+	*sum = min(*sum, many)
+	if limit := c.role.MaxIterations; limit > 0 && *sum > limit {
+		c.denyAt(c.tokens[i].start, RuleLoop, fmt.Sprintf("%d passes of loops up to here", *sum), strconv.Itoa(limit))
+	}
 }

@@ -26,7 +26,7 @@ func (c *checker) pointers() {
 			c.denyMemory(t.start, "-> reads memory through a pointer")
 		case t.is(".") && after.kind != kindNumber && !c.isArgs(i-1):
 			c.denyMemory(t.start, ". may read memory through a pointer")
-		case t.is("[") && before.kind != kindMap && !(before.kind == kindIdent && typeWords[before.text]) && !c.inlineAt(i-1):
+		case t.is("[") && before.kind != kindMap && !(before.kind == kindIdent && typeWords[before.text]) && !c.element(i):
 			c.denyMemory(t.start, "[] may read memory through a pointer")
 		case t.is("*") && (after.kind == kindPunct && strings.Contains(") , = ; { ] >", after.text)):
 			c.denyMemory(t.start, "a pointer's type")
@@ -62,10 +62,11 @@ func (c *checker) field(i int) (string, bool) {
 	return t.text, t.kind == kindIdent && (dot.is(".") || dot.is("->")) && c.isArgs(i-2)
 }
 
-// inlineAt reports whether the tokens up to i are a field that the event holds.
-func (c *checker) inlineAt(i int) bool {
-	name, ok := c.field(i)
-	return ok && c.inline(c.at(i).start, name)
+// element reports whether the bracket at i takes an element by its number
+// from a field that the event holds. bpftrace checks the bounds of numbers.
+func (c *checker) element(i int) bool {
+	name, ok := c.field(i - 1)
+	return ok && c.at(i+1).kind == kindNumber && c.at(i+2).is("]") && c.inline(c.at(i).start, name)
 }
 
 // operand reports whether the token i ends a value, so that what follows is

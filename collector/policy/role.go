@@ -60,7 +60,7 @@ type Role struct {
 	MaxUnroll     int // passes of one unroll; one within another is refused
 	MaxStatements int // statements after unrolling
 	MaxCompiled   int // those statements times their attach points
-	MaxIterations int // passes of for loops within each other, multiplied; a map counts as MaxMapKeys
+	MaxIterations int // passes of the for loops of one probe, in loops multiplied; a map counts as MaxMapKeys
 
 	Limits
 }
