@@ -80,6 +80,21 @@ func plainName(s string) bool {
 	return s != ""
 }
 
+// plainParts reports whether an attach point holds no more than a name, which
+// no version reads as something else. Names in programs can be any text.
+func plainParts(ap script.AttachPoint) bool {
+	switch ap.Provider {
+	case "uprobe", "uretprobe", "usdt":
+		return true
+	}
+	for _, part := range append([]string{ap.Provider}, ap.Parts...) {
+		if part != "" && !plainName(part) {
+			return false
+		}
+	}
+	return true
+}
+
 // attachPoints checks where a script attaches.
 func (c *checker) attachPoints() {
 	if n := len(c.points); c.role.MaxProbes > 0 && n > c.role.MaxProbes {
@@ -91,6 +106,8 @@ func (c *checker) attachPoints() {
 			c.deny(p.ap.Start, RuleAttachPoint, p.problem, "")
 		case p.ap.Wildcard && strings.ContainsAny(p.text, "[]?"):
 			c.deny(p.ap.Start, RuleAttachPoint, "[ ] and ? in an attach point, which not every bpftrace takes for wildcards", "*")
+		case !plainParts(p.ap):
+			c.deny(p.ap.Start, RuleAttachPoint, "unusual characters in an attach point", "letters, digits, _ . - + * / @")
 		case !c.role.Providers.permits(p.ap.Provider):
 			c.deny(p.ap.Start, RuleProvider, p.ap.Provider+" probes are not allowed", c.list(&c.role.Providers))
 		case !c.permitsPoint(p):
