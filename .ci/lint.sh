@@ -43,7 +43,7 @@ lint "file length" short
 lint shellcheck shells
 lint "go.mod" "$GO" mod tidy -diff
 # Pinned; built from source by go run, cached by it, and never in our own go.mod.
-lint golangci-lint env CGO_ENABLED=0 "$GO" run "$golangci" run ./...
+lint golangci-lint env CGO_ENABLED=0 "$GO" run "$golangci" run --allow-parallel-runners ./...
 
 [ -z "$failed" ] || die "lint failed: ${failed#, }"
 say "lint: ok"
