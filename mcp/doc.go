@@ -5,10 +5,19 @@
 // becomes one call of a [collector.Runner]. Out flow Results and descriptions
 // as structured JSON, with the same JSON as text beside it.
 //
-//	stdio ─┐
-//	/mcp  ─┼→ SDK (protocol) ─┐
-//	/sse  ─┘                  ├→ tool → collector.Runner
-//	/api/mcp (JSON API) ──────┘
+//	        stdio ─┐
+//	guard → /mcp  ─┼→ SDK (protocol) ─┐
+//	guard → /sse  ─┘                  ├→ tool → collector.Runner
+//	guard → /api/mcp (JSON API) ──────┘
+//
+// Before any of it stands the guard: which web page asks (Host, Origin), who
+// asks (package auth), how often and how much. A session and a run belong to
+// the token that opened them, and are to all others but an operator as if they
+// were not there. The [Identity] of a call goes on with its Script as
+// collector.Caller.
+//
+// Memory is bounded by the connections (256, of which one address has at most
+// half) times Config.MaxBody, by Config.MaxSessions and by the Runner's limits.
 //
 // Call [New] first. The protocol is the SDK's job
 // (github.com/mark3labs/mcp-go); this package adds what the SDK leaves open:

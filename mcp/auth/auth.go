@@ -160,21 +160,16 @@ func (a *Auth) bearer(r *http.Request, secret, vouched string) (Holder, *Denial)
 	// Taken before the look and given back after, so that many guesses at
 	// once do not all pass.
 	wait := a.wrong.Take(addr, guesses)
-	if wait > 0 && vouched == "" {
-		return Holder{}, a.tooMany(r, addr, wait)
-	}
 	t, life, ok := a.tokens.Load().find(secret)
-	if wait > 0 {
-		if !ok || t.Name != vouched {
-			return Holder{}, a.tooMany(r, addr, wait)
-		}
-		return a.holder(t.Name, t.Role, life), nil
-	}
-	if !ok {
+	switch {
+	case wait > 0 && (!ok || t.Name != vouched): // no token has the name ""
+		return Holder{}, a.tooMany(r, addr, wait)
+	case !ok:
 		a.refused(r, "wrong token")
 		return Holder{}, a.denied(http.StatusUnauthorized, "the token is not valid", "invalid_token")
+	case wait == 0:
+		a.wrong.Give(addr, guesses)
 	}
-	a.wrong.Give(addr, guesses)
 	return a.holder(t.Name, t.Role, life), nil
 }
 

@@ -270,6 +270,11 @@ func TestClientCertificates(t *testing.T) {
 			t.Errorf("%s certificate: taken", what)
 		}
 	}
+	// Nor does a connection outlive its certificate.
+	old := clients.Pair(t, "agent one", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	if got := ask(byName, &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{old.Leaf, clients.Cert}}}); got != "401" {
+		t.Errorf("expired while connected: %s", got)
+	}
 	// A connection does not outlive the CA that it was let in by.
 	one := conn(pairs["one"])
 	r := request()
