@@ -170,7 +170,7 @@ func (l *Log) rotate() error {
 			return err
 		}
 	}
-	l.file.Sync()
+	_ = l.file.Sync() // the entries are written; a power loss may take the last second
 	return l.current()
 }
 
@@ -189,7 +189,7 @@ func (l *Log) flush() {
 	l.sync = nil
 	l.mu.Unlock()
 	if f != nil {
-		f.Sync() // without the lock: a slow disk holds up nobody
+		_ = f.Sync() // without the lock: a slow disk holds up nobody
 	}
 }
 

@@ -66,14 +66,14 @@ func overlap(a, b string, bWild bool) bool {
 	row := make([]bool, len(b)+1)
 	row[0] = true
 	star := make([]bool, len(b)) // whether b[j] stands for any text
-	any := make([]bool, len(b))  // … for any one character
+	one := make([]bool, len(b))  // … for any one character
 	for j, in := 0, false; j < len(b) && bWild; j++ {
 		switch {
 		case b[j] == '*', b[j] == '[', in:
 			star[j] = true
 			in = b[j] != ']' && (in || b[j] == '[')
 		case b[j] == '?':
-			any[j] = true
+			one[j] = true
 		}
 	}
 	for j := range b {
@@ -87,7 +87,7 @@ func overlap(a, b string, bWild bool) bool {
 			case a[i] == '*' || star[j]:
 				next[j+1] = row[j+1] || next[j]
 			default:
-				next[j+1] = row[j] && (a[i] == '?' || any[j] || a[i] == b[j])
+				next[j+1] = row[j] && (a[i] == '?' || one[j] || a[i] == b[j])
 			}
 		}
 		row = next

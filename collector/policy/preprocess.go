@@ -43,8 +43,9 @@ func hashed(names []string) string {
 
 // kernelHeader reports whether what follows #include is <linux/….h>.
 func kernelHeader(text string) bool {
-	name, ok := strings.CutPrefix(text, "<")
-	if name, ok = strings.CutSuffix(name, ">"); !ok || !strings.HasPrefix(text, "<") {
+	name, opens := strings.CutPrefix(text, "<")
+	name, closes := strings.CutSuffix(name, ">")
+	if !opens || !closes {
 		return false
 	}
 	for i := range len(name) {
