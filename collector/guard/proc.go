@@ -152,7 +152,10 @@ func (p *process) addChildren(s *stat, threads int, left *int) {
 		}
 		for _, c := range bytes.Fields(bytes.Clone(b)) {
 			pid, err := strconv.Atoi(string(c))
-			if err != nil || *left == 0 {
+			if err != nil {
+				continue
+			}
+			if *left == 0 {
 				return
 			}
 			*left--
