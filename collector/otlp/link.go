@@ -140,8 +140,8 @@ func compress(body []byte) []byte {
 	w := gzips.Get().(*gzip.Writer)
 	defer gzips.Put(w)
 	w.Reset(&b)
-	w.Write(body) // to memory: it cannot fail
-	w.Close()
+	_, _ = w.Write(body) // to memory: it cannot fail
+	_ = w.Close()
 	return b.Bytes()
 }
 

@@ -213,3 +213,46 @@ func TestEventSpansLive(t *testing.T) {
 		}
 	})
 }
+
+// What only newer versions have: sub-buckets and series over time.
+func TestNewerFunctionsLive(t *testing.T) {
+	p := executortest.Newest(t)
+	if p.Version < "0.24" {
+		t.Skip("skip: tseries() came with bpftrace 0.24")
+	}
+	rec := &receiver{}
+	url, _ := serveGRPC(t, rec, "")
+	e := newTestExporter(t, url, nil)
+	r := newTestRunner(t, p.Path, e)
+	run := r.Start(collector.Script{Source: `BEGIN { @k = hist(37, 3); } interval:ms:5 { @t = tseries(2, 100ms, 50, "sum"); }`, Probe: "new", Snapshots: true})
+	var times []uint64
+	waitFor(t, "three closed intervals in two exports", func() bool {
+		rec.clear()
+		flush(t, e)
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		for _, rm := range rec.metrics {
+			for _, sm := range rm.ScopeMetrics {
+				for _, m := range sm.Metrics {
+					if m.Name != "new.t" {
+						continue
+					}
+					for _, p := range m.GetGauge().GetDataPoints() {
+						times = append(times, p.TimeUnixNano)
+					}
+				}
+			}
+		}
+		return len(times) >= 3
+	})
+	if !slices.IsSorted(times) || len(slices.Compact(slices.Clone(times))) != len(times) {
+		t.Errorf("intervals are not sent once each, in order: %d", times)
+	}
+	run.Stop()
+	<-run.Done()
+	rec.clear()
+	flush(t, e)
+	if got := rec.points("new.k"); len(got) != 1 || got[0] != "histogram{tracecar.probe=new} count=1 sum=none (35,39]=1" {
+		t.Errorf("%q", got)
+	}
+}

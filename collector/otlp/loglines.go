@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +74,9 @@ func (l *logLines) record(rec *parser.Record) {
 	}
 	body, raw := bodyOf(ev.Data)
 	out.SetBody(attribute.StringValue(body))
-	kvs := append(l.r.base[:len(l.r.base):len(l.r.base)],
-		attribute.String("bpftrace.type", ev.Type), attribute.String("tracecar.run.id", l.r.info.ID))
-	kvs = append(kvs, raw...)
+	kvs := slices.Concat(l.r.base, raw, []attribute.KeyValue{
+		attribute.String("bpftrace.type", ev.Type), attribute.String("tracecar.run.id", l.r.info.ID),
+	})
 	for _, f := range ev.Fields {
 		kvs = appendValue(kvs, text(f.Name), f.Value)
 	}

@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -205,7 +206,8 @@ func stackKeyed(m *collector.Map, sm *script.Map) bool {
 	return false
 }
 
-// seriesInterval reads the interval of tseries(x, "10s", 60).
+// seriesInterval reads the interval of tseries(x, 10s, 60): a literal with a
+// unit, or of nanoseconds.
 func seriesInterval(sm *script.Map) (d time.Duration) {
 	if sm == nil {
 		return 0
@@ -214,11 +216,10 @@ func seriesInterval(sm *script.Map) (d time.Duration) {
 		if len(a.Args) < 2 {
 			return 0
 		}
-		arg := a.Args[1]
-		if len(arg) > 2 && arg[0] == '"' {
-			arg = arg[1 : len(arg)-1]
+		one, err := time.ParseDuration(a.Args[1])
+		if n, bare := strconv.ParseInt(a.Args[1], 0, 64); bare == nil {
+			one, err = time.Duration(n), nil
 		}
-		one, err := time.ParseDuration(arg)
 		if err != nil || d != 0 && one != d {
 			return 0
 		}

@@ -266,7 +266,7 @@ func TestKeysThatLookAlike(t *testing.T) {
 }
 
 func TestClosedIntervals(t *testing.T) {
-	m, sm := mapOf(t, `BEGIN { @t = tseries(1, "1s", 20); }`)
+	m, sm := mapOf(t, `BEGIN { @t = tseries(1, 1s, 20); }`)
 	mm := newMM(m, sm, nil, 10)
 	points := func(n int) {
 		var ps []parser.Point

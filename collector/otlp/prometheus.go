@@ -89,7 +89,7 @@ func writeText(b *bufio.Writer, rm *metricdata.ResourceMetrics, open bool) {
 		target.family(f)
 	}
 	if open {
-		b.WriteString("# EOF\n")
+		target.line("# EOF")
 	}
 }
 
@@ -190,7 +190,7 @@ func labelsText(set attribute.Set) string {
 	labels := make([]label, 0, set.Len())
 	for it := set.Iter(); it.Next(); {
 		kv := it.Attribute()
-		labels = append(labels, label{labelText(string(kv.Key)), kv.Value.Emit()})
+		labels = append(labels, label{labelText(string(kv.Key)), kv.Value.String()})
 	}
 	slices.SortStableFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
 	var b strings.Builder

@@ -38,9 +38,9 @@ func (w *textWriter) head(f *family) {
 
 func (w *textWriter) line(parts ...string) {
 	for _, p := range parts {
-		w.b.WriteString(p)
+		_, _ = w.b.WriteString(p) // a client that has gone shows at the flush
 	}
-	w.b.WriteByte('\n')
+	_ = w.b.WriteByte('\n')
 }
 
 func (w *textWriter) sample(name string, set attribute.Set, value string) {

@@ -171,6 +171,9 @@ func (r *runState) final(res *collector.Result) {
 		mm.ended = true
 	}
 	r.update(res.Maps, now, res.Truncated.Rows == 0)
+	for _, mm := range r.metrics {
+		mm.series, mm.rows = nil, nil // nothing will be compared with them again
+	}
 }
 
 // update takes the state of all maps; mu is held.
