@@ -116,10 +116,10 @@ func TestBpftraceKilled(t *testing.T) {
 			}
 			healed(t, counts(t, collector, 8))
 			noneNegative(t, prometheus)
-			backend.Until(t, "restarts are counted", func() error {
-				got, err := prometheus.Value(`tracecar_restarts_total{tracecar_probe="steady"}`)
+			backend.Until(t, "the kills are counted", func() error {
+				got, err := prometheus.Value(`tracecar_runs_total{tracecar_probe="steady",status="killed"}`)
 				if err == nil && got != 2 {
-					err = fmt.Errorf("%v restarts", got)
+					err = fmt.Errorf("%v runs were killed", got)
 				}
 				return err
 			})

@@ -21,7 +21,8 @@ type Prometheus struct {
 }
 
 // NewPrometheus starts one with an empty database. config is a prometheus.yml
-// whose otlp section is used, "" for Prometheus's defaults.
+// whose sections otlp and storage are used, "" for Prometheus's defaults: among
+// them that it takes nothing older than its newest sample of a series.
 func NewPrometheus(tb testing.TB, config string) *Prometheus {
 	tb.Helper()
 	args := []string{"-dir", tb.TempDir()}

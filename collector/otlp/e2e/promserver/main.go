@@ -33,7 +33,7 @@ func main() {
 	log.SetFlags(0)
 	dir := flag.String("dir", "", "directory of the database")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
-	file := flag.String("config", "", "prometheus.yml; only its otlp section is used")
+	file := flag.String("config", "", "prometheus.yml: its sections otlp and storage are used")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -52,11 +52,15 @@ func serve(ctx context.Context, dir, listen, file string) error {
 		}
 	}
 	registry := prometheus.NewRegistry()
-	db, err := tsdb.Open(dir, logger, registry, tsdb.DefaultOptions(), nil)
+	options := tsdb.DefaultOptions()
+	if t := cfg.StorageConfig.TSDBConfig; t != nil {
+		options.OutOfOrderTimeWindow = t.OutOfOrderTimeWindow
+	}
+	db, err := tsdb.Open(dir, logger, registry, options, nil)
 	if err != nil {
 		return err
 	}
-	// Prometheus's own defaults: no out-of-order window, 5 minutes look-back.
+	// Prometheus's own defaults: 5 minutes look-back.
 	parse := parser.NewParser(parser.Options{})
 	engine := promql.NewEngine(promql.EngineOpts{
 		Logger: logger, MaxSamples: 50_000_000, Timeout: time.Minute,
