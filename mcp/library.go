@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,11 +91,18 @@ func (l *LibraryScript) matches(words []string) bool {
 	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
 }
 
+// scriptName is what a script's name looks like: no path and no pattern, for it
+// becomes a file's name.
+var scriptName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+
 // resolve replaces @library/NAME by the script of that name.
 func (s *Server) resolve(ctx context.Context, source string, args []string) (string, []string, string, error) {
 	name, ok := strings.CutPrefix(strings.TrimSpace(source), libraryPrefix)
 	if !ok {
 		return source, args, "", nil
+	}
+	if !scriptName.MatchString(name) {
+		return "", nil, "", &argumentError{"script", fmt.Sprintf("%q is no name of a script in the library; list_scripts shows what there is", cut(name, 100))}
 	}
 	if s.cfg.Library == nil {
 		return "", nil, "", &argumentError{"script", "this server has no library"}

@@ -96,7 +96,7 @@ func (t *TLS) Reload() error {
 }
 
 // Watch reloads the files when they change, until ctx ends; it logs what it
-// takes, and once what it cannot take.
+// takes, and once what it cannot take. mcp.Server.Serve calls it.
 func (t *TLS) Watch(ctx context.Context) { t.watch(ctx, watchEvery) }
 
 func (t *TLS) watch(ctx context.Context, every time.Duration) {
