@@ -35,6 +35,44 @@ mount_tracefs ||
 say "building bin/tracecar"
 make --no-print-directory build
 
+# watch_probes serves the example configuration on a free port, shows for 12 seconds what its probes see, and
+# ends it. The time limit is for the case that this script is killed and cannot.
+watch_probes() {
+  log=$(mktemp)
+  # shellcheck disable=SC2086 # empty, or one word
+  timeout 60 bin/tracecar serve $sudo --config examples/tracecar.yaml --listen 127.0.0.1:0 2> "$log" &
+  server=$!
+  trap end_server EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  tries=0
+  until url=$(sed -n 's|.*mcp=\(http://[0-9.:]*\)/mcp .*|\1|p' "$log") && [ -n "$url" ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 100 ] || ! kill -0 "$server" 2> /dev/null; then
+      cat "$log" >&2
+      die "tracecar serve did not start: see above."
+    fi
+    sleep 0.1
+  done
+  say
+  say "tracecar serve --config examples/tracecar.yaml, for 12 seconds:"
+  say "  MCP      $url/mcp"
+  say "  metrics  $url/metrics"
+  say
+  bin/tracecar watch --url "$url" --for 12s || {
+    cat "$log" >&2
+    die "tracecar watch failed: see above."
+  }
+  end_server
+}
+
+end_server() {
+  trap - EXIT
+  kill "$server" 2> /dev/null || :
+  wait "$server" 2> /dev/null || :
+  rm -f "$log"
+}
+
 script='BEGIN { printf("counting system calls for %d seconds\n", 3); }
 tracepoint:raw_syscalls:sys_enter { @calls[comm] = count(); @start[tid] = nsecs; }
 tracepoint:raw_syscalls:sys_exit /@start[tid]/ {
@@ -60,10 +98,14 @@ if [ "$rc" -ne 0 ]; then
     "In a container, it needs --privileged (or CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN and the host's /sys)."
 fi
 
+watch_probes
+
 cat >&2 <<END
 
 The same as JSON:       bin/tracecar run${sudo:+ $sudo} -e 'SCRIPT'    (or a FILE, or - for standard input)
 For an AI agent, MCP:   bin/tracecar mcp                (stdio)
                         bin/tracecar serve              (HTTP, at /mcp)
+Probes, all the time:   bin/tracecar serve${sudo:+ $sudo} --config examples/tracecar.yaml
+                        bin/tracecar watch              (what they see; also at /metrics)
 What this host can do:  bin/tracecar doctor
 END
