@@ -94,7 +94,6 @@ func (r *runState) Begin(info collector.RunInfo) {
 	}
 	r.e.mu.Lock()
 	r.slot = r.e.takeSlot(r.identity)
-	r.e.runs = append(r.e.runs, r)
 	r.e.mu.Unlock()
 
 	if p := info.Script.Probe; p != "" {
@@ -107,6 +106,9 @@ func (r *runState) Begin(info collector.RunInfo) {
 	}
 	r.events = newEventSpans(r)
 	r.logs = newLogLines(r)
+	r.e.mu.Lock()
+	r.e.runs = append(r.e.runs, r) // from now on others look at it
+	r.e.mu.Unlock()
 }
 
 // Record implements collector.Sink.
