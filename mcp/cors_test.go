@@ -67,8 +67,7 @@ func TestAllowedHosts(t *testing.T) {
 
 // What an OAuth client does first: ask without a token, and follow the 401.
 func TestOAuthDiscovery(t *testing.T) {
-	var base string
-	base = listen(t, stubServer(t, newStub(), withTokens(t, func(o *auth.Options) {
+	base := listen(t, stubServer(t, newStub(), withTokens(t, func(o *auth.Options) {
 		o.Metadata = auth.Metadata{Resource: "https://tracecar.example/mcp", AuthorizationServers: []string{"https://issuer.example"}, Scopes: []string{"trace"}}
 	})))
 	r := askAs(t, "POST", base+"/mcp", "", stdioInit)
