@@ -47,7 +47,7 @@ type bpftrace struct {
 	text chan string
 }
 
-func trace(t *testing.T, path, script string) *bpftrace {
+func trace(t testing.TB, path, script string) *bpftrace {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), hangGuard)
 	t.Cleanup(cancel)
@@ -78,7 +78,7 @@ func trace(t *testing.T, path, script string) *bpftrace {
 }
 
 // attached waits until the probes are attached.
-func (b *bpftrace) attached(t *testing.T) {
+func (b *bpftrace) attached(t testing.TB) {
 	t.Helper()
 	select {
 	case <-b.proc.Attached():
