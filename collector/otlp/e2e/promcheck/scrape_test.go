@@ -60,5 +60,5 @@ func scrape(url, accept string) (map[string]float64, error) {
 }
 
 func missing(series string, samples map[string]float64) error {
-	return fmt.Errorf("no %s among:\n%s", series, strings.Join(slices.Sorted(maps.Keys(samples)), "\n"))
+	return fmt.Errorf("%s is not there, or is not what it should be, among:\n%s", series, strings.Join(slices.Sorted(maps.Keys(samples)), "\n"))
 }
