@@ -1,7 +1,14 @@
 package otlp
 
 import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -26,4 +33,36 @@ func BenchmarkCollect100k(b *testing.B) {
 			b.Fatal(n)
 		}
 	}
+}
+
+// BenchmarkExport100k is one export of 100,000 series over http/protobuf, the
+// receiver throwing away what it gets; bytes and CPU are of one export.
+func BenchmarkExport100k(b *testing.B) {
+	var got atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		n, _ := io.Copy(io.Discard, req.Body)
+		got.Add(n)
+	}))
+	b.Cleanup(s.Close)
+	e := newTestExporter(b, "", func(c *Config) {
+		c.Metrics, c.Traces, c.Logs = Target{URL: s.URL + "/v1/metrics", Protocol: HTTPProtobuf}, Target{}, Target{}
+		c.MaxSeries, c.Timeout = 1<<20, time.Minute
+	})
+	m := countMap(100_000)
+	cpu := func() time.Duration {
+		var u syscall.Rusage
+		if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+			return 0
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := cpu()
+	for b.Loop() {
+		ended(e, collector.Script{Source: countScript, Probe: "p"}, m)
+		if err := e.Flush(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu()-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(float64(got.Load())/float64(b.N), "sent-B/op")
 }

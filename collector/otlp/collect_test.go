@@ -181,3 +181,27 @@ func TestBootClock(t *testing.T) {
 		t.Errorf("off by %v", d)
 	}
 }
+
+// Two readers, runs that come and go, and a shutdown, all at once: for the
+// race detector.
+func TestReadersAtOnce(t *testing.T) {
+	p := executortest.Newest(t)
+	rec := &receiver{}
+	url, _ := serveGRPC(t, rec, "")
+	e := newTestExporter(t, url, func(c *Config) { c.Interval = 100 * time.Millisecond })
+	r := newTestRunner(t, p.Path, e)
+	run := r.Start(collector.Script{Source: "interval:ms:1 { @h[rand % 64] = hist(rand); @c[rand % 8] = count(); }", Probe: "p", Snapshots: true})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20 {
+			scrapeText(t, e, "")
+			ended(e, collector.Script{Source: countScript}, countMap(3))
+		}
+	}()
+	waitFor(t, "histograms", func() bool { return len(rec.points("p.h")) > 64 })
+	<-done
+	run.Stop()
+	<-run.Done()
+	flush(t, e)
+}

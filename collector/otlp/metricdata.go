@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"math"
+
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
@@ -64,7 +66,7 @@ func (mm *mapMetric) histogram() metricdata.Aggregation {
 		p := &mm.points[i]
 		h.DataPoints = append(h.DataPoints, metricdata.HistogramDataPoint[float64]{
 			Attributes: p.attrs, StartTime: p.start, Time: p.time,
-			Count: p.total, Sum: p.sum, Bounds: bounds, BucketCounts: p.counts,
+			Count: p.total, Sum: p.knownSum(), Bounds: bounds, BucketCounts: p.counts,
 		})
 	}
 	return h
@@ -77,7 +79,7 @@ func (mm *mapMetric) exponential() metricdata.Aggregation {
 	for i := range mm.points {
 		p := &mm.points[i]
 		dp := metricdata.ExponentialHistogramDataPoint[float64]{
-			Attributes: p.attrs, StartTime: p.start, Time: p.time, Count: p.total, Sum: p.sum,
+			Attributes: p.attrs, StartTime: p.start, Time: p.time, Count: p.total, Sum: p.knownSum(),
 		}
 		if len(p.counts) > 0 {
 			// counts: 0, 1, 2-3, 4-7, …, and what is above all bounds. The bucket
@@ -97,4 +99,13 @@ func (mm *mapMetric) exponential() metricdata.Aggregation {
 		h.DataPoints = append(h.DataPoints, dp)
 	}
 	return h
+}
+
+// knownSum is the sum, or noSum, bit for bit: arithmetic may have made another
+// NaN of it.
+func (p *point) knownSum() float64 {
+	if math.IsNaN(p.sum) {
+		return noSum
+	}
+	return p.sum
 }
