@@ -32,7 +32,7 @@ type Run struct {
 
 	mu         sync.Mutex
 	fold       *fold
-	live       *live // while bpftrace lives
+	live       *live         // while bpftrace lives
 	limits     policy.Limits // of its role
 	way        signalWay
 	mark       string
@@ -246,14 +246,17 @@ func (r *Run) judge(res *Result, o outcome) {
 		if o.timedOut {
 			res.TimedOut, res.ExitCode = true, ExitTimedOut
 		}
-	case o.timedOut:
-		res.Status, res.TimedOut, res.ExitCode = StatusTimedOut, true, ExitTimedOut
-	case o.cancelled:
-		res.Status = StatusCancelled
 	case o.exit.Signal != 0 && !r.attachedAt.IsZero():
 		res.Status = StatusKilled
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
 			Message: "bpftrace was " + o.exit.String() + ": its last maps are missing"})
+		if o.timedOut {
+			res.TimedOut, res.ExitCode = true, ExitTimedOut
+		}
+	case o.timedOut:
+		res.Status, res.TimedOut, res.ExitCode = StatusTimedOut, true, ExitTimedOut
+	case o.cancelled:
+		res.Status = StatusCancelled
 	case o.exit.Signal != 0:
 		res.Status = StatusFailed
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",

@@ -100,6 +100,10 @@ func (g Grace) afterInt(attachPoints int) time.Duration {
 		time.Duration(attachPoints)*orDefault(g.PerAttachPoint, 100*time.Millisecond)
 }
 
+// printingGrace is how much longer bpftrace may take once it prints its last maps:
+// the user stacks of big programs take seconds to symbolise.
+const printingGrace = 30 * time.Second
+
 func (g Grace) afterTerm() time.Duration { return orDefault(g.Term, 2*time.Second) }
 
 func orDefault(d, def time.Duration) time.Duration {

@@ -44,6 +44,8 @@ type Process struct {
 	grace          Grace
 	source         string
 
+	// losesSignals: SIGINT can be lost while bpftrace prints, so it is repeated.
+	losesSignals bool
 	attachPoints atomic.Int64
 	attached     chan struct{}
 	stopOnce     sync.Once
@@ -79,7 +81,8 @@ func (b *Bpftrace) Start(ctx context.Context, job Job) (*Process, error) {
 	}
 	p := &Process{
 		child: ch, out: out, handlers: b.cfg.Handlers, grace: b.cfg.Grace, source: job.Source,
-		attached: make(chan struct{}), stopDone: make(chan struct{}), done: make(chan struct{}),
+		losesSignals: !b.version.AtLeast(0, 22),
+		attached:     make(chan struct{}), stopDone: make(chan struct{}), done: make(chan struct{}),
 	}
 	p.attachPoints.Store(int64(job.AttachPoints))
 	found := sync.OnceFunc(func() { close(p.attached) })
@@ -168,14 +171,30 @@ const (
 func (p *Process) stop() {
 	defer close(p.stopDone)
 	start := time.Now()
-	for again := firstAgain; ; again = min(2*again, lastAgain) {
+	if p.signal(syscall.SIGINT) != nil {
+		return
+	}
+	again := firstAgain
+	for next := start.Add(again); ; {
 		// SetAttachPoints may change the grace: look every time.
 		left := p.grace.afterInt(int(p.attachPoints.Load())) - time.Since(start)
+		printing := p.printsItsLast()
+		if printing {
+			// The next signal would kill it. Symbols of big programs take long.
+			left += printingGrace
+		}
 		if left <= 0 {
 			break
 		}
-		if p.signal(syscall.SIGINT) != nil || p.endsWithin(min(left, again)) {
+		if p.endsWithin(min(left, again, time.Second)) {
 			return
+		}
+		if p.losesSignals && !printing && time.Now().After(next) && !p.printsItsLast() {
+			if p.signal(syscall.SIGINT) != nil {
+				return
+			}
+			again = min(2*again, lastAgain)
+			next = time.Now().Add(again)
 		}
 	}
 	p.escalated.Store(true)
@@ -184,6 +203,20 @@ func (p *Process) stop() {
 	}
 	p.killed.Store(true)
 	_ = p.signal(syscall.SIGKILL)
+}
+
+// printsItsLast tells whether bpftrace has given SIGINT its default action
+// back: up to 0.23 it does so before it prints its last maps, and the next
+// signal kills it. Where that cannot be seen, it is not so.
+func (p *Process) printsItsLast() bool {
+	select {
+	case <-p.attached:
+	default:
+		return false // it may not have had a handler yet
+	}
+	caught, err := signalCaught(p.PID(), syscall.SIGINT)
+	ignored, err2 := signalIn(p.PID(), "SigIgn:", syscall.SIGINT)
+	return err == nil && err2 == nil && !caught && !ignored
 }
 
 func (p *Process) endsWithin(d time.Duration) bool {
