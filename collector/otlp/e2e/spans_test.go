@@ -39,6 +39,13 @@ probes:
         start: nsecs
         end: arg1
         key: [1]
+      - printf: 6
+        end_printf: 7
+        name: same
+        start: nsecs
+        end: nsecs
+        key: [id]
+        attributes: {id: id}
   - name: windows
     every: 1s
     duration: 300ms
@@ -84,6 +91,11 @@ func TestEvents(t *testing.T) {
 				if s.Start.Before(began.Add(-time.Second)) || s.End.After(time.Now().Add(time.Second)) {
 					t.Errorf("%s from %v to %v", s.Name, s.Start, s.End)
 				}
+			}
+
+			// What both printfs call nsecs is each one's own.
+			if same := span(t, collector, "same"); !same.End.After(same.Start) || same.Attributes["id"] != int64(9) {
+				t.Errorf("%+v", same)
 			}
 
 			line := logRecord(t, collector, "tick 7 x, y")

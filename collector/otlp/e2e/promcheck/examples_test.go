@@ -114,7 +114,7 @@ func TestScrape(t *testing.T) {
 				}
 				for series, want := range map[string]float64{
 					`{__name__="p_c_total", tracecar_probe="p"}`:                         1,
-					`{__name__="p_h_bucket", key0="a b", le="7.0", tracecar_probe="p"}`:    1,
+					`{__name__="p_h_bucket", key0="a b", le="7.0", tracecar_probe="p"}`:  1,
 					`{__name__="p_h_bucket", key0="a b", le="+Inf", tracecar_probe="p"}`: 1,
 				} {
 					if got, ok := samples[series]; !ok || got != want {
