@@ -26,7 +26,7 @@ func TestDashboardsHaveData(t *testing.T) {
 	prometheus := backend.NewPrometheus(t, filepath.Join(backend.Root(t), "examples", "otel", "prometheus.yaml"))
 	collector := backend.NewCollector(t, prometheus)
 	tracecar := backend.NewTracecar(t, versions[len(versions)-1], composeConfig(t, collector.GRPC))
-	load(t)
+	keepBusy(t)
 	client := backend.NewClient(t, tracecar)
 	client.Tool("execute_bpftrace_script", map[string]any{
 		"script": "tracepoint:raw_syscalls:sys_enter { @calls = count(); }", "timeout": "3s",

@@ -15,10 +15,10 @@ import (
 	"tracecar/e2e/backend"
 )
 
-// load does until the test ends what the probes of the examples look at, again
+// keepBusy does until the test ends what the probes of the examples look at, again
 // and again: files written to disk and read back page by page, processes that
 // come and go, connections, and some that nobody accepts.
-func load(t *testing.T) {
+func keepBusy(t *testing.T) {
 	t.Helper()
 	// Beside the built programs, as that is on a disk; temporary files may not be.
 	file, err := os.CreateTemp(filepath.Join(backend.Root(t), ".cache", "e2e"), "load-*")
