@@ -33,8 +33,12 @@ func (r *Runner) role(s Script) policy.Role {
 
 // admit decides whether a script may run, and bounds it by its role. Nothing
 // has been given to bpftrace before: its compiler reads files.
-func (r *Runner) admit(ctx context.Context, s *Script, parsed *script.Script) (policy.Limits, error) {
+func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.Limits, error) {
 	role := r.role(*s)
+	if d := policy.TooLong(role, s.Source); d != nil { // parsing takes time and memory by its length
+		return nil, policy.Limits{}, &RefusedError{Role: role.Name, Decision: d}
+	}
+	parsed := parseLive(s.Source)
 	req := policy.Request{
 		Args: s.Args, Unsafe: s.Unsafe, Library: s.Library,
 		Inline: policy.InlineFields(os.DirFS("/sys/kernel/tracing")),
@@ -49,7 +53,7 @@ func (r *Runner) admit(ctx context.Context, s *Script, parsed *script.Script) (p
 	}
 	d := policy.Check(ctx, role, parsed, req, expand)
 	if !d.Allowed {
-		return policy.Limits{}, &RefusedError{Role: role.Name, Decision: d}
+		return parsed, policy.Limits{}, &RefusedError{Role: role.Name, Decision: d}
 	}
 	l := d.Limits
 	capTo(&s.MaxEvents, l.MaxEvents)
@@ -59,8 +63,9 @@ func (r *Runner) admit(ctx context.Context, s *Script, parsed *script.Script) (p
 	}
 	if l.CPUPercent > 0 && s.Budget.CPUPercent == 0 {
 		s.Budget.CPUPercent = l.CPUPercent
+		def(&s.Budget.Window, r.opts.Guard.Window)
 	}
-	return l, nil
+	return parsed, l, nil
 }
 
 func capTo(v *int, limit int) {

@@ -88,9 +88,8 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *executor.Process, error) {
 	ctx, cancel := context.WithTimeout(run.stopContext(ctx), startTimeout)
 	defer cancel()
-	parsed := parseLive(run.script.Source)
 	bounded := run.script
-	limits, err := r.admit(ctx, &bounded, parsed)
+	parsed, limits, err := r.admit(ctx, &bounded)
 	if err != nil {
 		return nil, nil, err
 	}

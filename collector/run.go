@@ -206,7 +206,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 
 // begun tells the sinks of the run.
 func (r *Run) begun() {
-	info := RunInfo{ID: r.id, Script: r.script, Parsed: r.fold.script, Version: r.version, Started: r.started, Run: r}
+	info := RunInfo{ID: r.id, Script: r.script, Parsed: r.fold.script, Version: r.version, Started: r.started, Run: r, Context: r.script.Context}
 	for _, s := range r.sinks {
 		s.Begin(info)
 	}

@@ -32,6 +32,10 @@ type Runner struct {
 // forever is longer than any process lives.
 const forever = 100 * 365 * 24 * time.Hour
 
+// maxScheduledRows bounds the rows per map of scheduled probes: exporters have
+// their own bound, and want to count what they leave out.
+const maxScheduledRows = 1 << 20
+
 // NewRunner returns a Runner. Nothing is started before the first call.
 func NewRunner(o Options) *Runner {
 	o = o.withDefaults()
@@ -72,6 +76,12 @@ func (r *Runner) Start(s Script, sinks ...Sink) *Run {
 }
 
 func (r *Runner) begin(ctx context.Context, s Script, keep bool, sinks []Sink) *Run {
+	if s.Context == nil {
+		s.Context = context.WithoutCancel(ctx)
+	}
+	if s.Probe != "" {
+		def(&s.MaxRows, maxScheduledRows)
+	}
 	def(&s.MaxEvents, r.opts.MaxEvents)
 	def(&s.MaxRows, r.opts.MaxRows)
 	for _, observe := range r.opts.Observers {

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"context"
 	"os"
 	"time"
 
@@ -37,6 +38,9 @@ type Script struct {
 	// MaxEvents and MaxRows bound the Result (rows per map). 0 means the
 	// runner's default.
 	MaxEvents, MaxRows int
+	// Context carries values for observers, such as a trace context, for a run
+	// that outlives its request; nil: those of Begin's. Its end means nothing.
+	Context context.Context
 	// Snapshots prepares the run for Run.Snapshot; it costs a check of the
 	// script where bpftrace has to print maps itself.
 	Snapshots bool
@@ -86,6 +90,9 @@ type RunInfo struct {
 	Started time.Time
 	// Run is the handle, for Snapshot and Progress.
 	Run *Run
+	// Context carries values of the request that began the run, such as a
+	// trace context; its end means nothing here.
+	Context context.Context
 }
 
 // parseLive parses a script that runs on this kernel, which tells the types of

@@ -84,7 +84,7 @@ func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if !fromSignal {
 		return snap, nil
 	}
-	printed, err := r.signalMaps(ctx, l)
+	printed, err := r.signalMaps(ctx, l, filled(tables))
 	if err != nil && !errors.Is(err, errNoSignal) {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (r *Run) printedMap(p mapPrint, t *kernelmap.Table) Map {
 var errNoSignal = errors.New("this version of bpftrace prints maps only at its end, and the kernel's copy cannot be read")
 
 // signalMaps has bpftrace print its maps.
-func (r *Run) signalMaps(ctx context.Context, l *live) (map[string]mapPrint, error) {
+func (r *Run) signalMaps(ctx context.Context, l *live, expected map[string]bool) (map[string]mapPrint, error) {
 	if l.way == noSignal {
 		return nil, errNoSignal
 	}
@@ -161,7 +161,11 @@ func (r *Run) signalMaps(ctx context.Context, l *live) (map[string]mapPrint, err
 		select {
 		case <-c.more:
 		case <-pause:
-			return c.take(), nil
+			// A map of stacks takes long to put into words: what the kernel
+			// has something in is waited for.
+			if c.hasAll(expected) {
+				return c.take(), nil
+			}
 		case <-c.done:
 			return c.take(), nil
 		case <-l.proc.Done():
@@ -200,6 +204,32 @@ func (c *collecting) take() map[string]mapPrint {
 	defer c.mu.Unlock()
 	c.ended = true
 	return c.maps
+}
+
+// hasAll tells whether all of the expected maps were printed.
+func (c *collecting) hasAll(expected map[string]bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range expected {
+		if _, ok := c.maps[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// filled names the maps that hold something: bpftrace prints no others.
+func filled(tables *kernelmap.Tables) map[string]bool {
+	names := map[string]bool{}
+	if tables == nil {
+		return names
+	}
+	for i := range tables.Maps {
+		if t := &tables.Maps[i]; len(t.Rows) > 0 {
+			names[t.Name] = true
+		}
+	}
+	return names
 }
 
 // record takes rec if it belongs to the snapshot.

@@ -39,8 +39,12 @@ type MapOutline struct {
 // and that its probes exist. Where no verdict is reached the script is not
 // valid, and a diagnostic says why.
 func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
-	parsed := parseLive(s.Source)
+	parsed, limits, refused := r.admit(ctx, &s)
 	v := &Validation{Diagnostics: []Diagnostic{}, Probes: []ProbeMatch{}, Maps: []MapOutline{}, Functions: []string{}}
+	if parsed == nil || refused != nil {
+		v.Refused, v.Diagnostics = true, refusal(refused, s.Source)
+		return v
+	}
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]
 		o := MapOutline{Name: m.Name, Kind: string(m.Kind), Keys: []string{}}
@@ -53,11 +57,6 @@ func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
 		if !slices.Contains(v.Functions, c.Name) {
 			v.Functions = append(v.Functions, c.Name)
 		}
-	}
-	limits, err := r.admit(ctx, &s, parsed)
-	if err != nil {
-		v.Refused, v.Diagnostics = true, refusal(err, s.Source)
-		return v
 	}
 	bt, err := r.bpftrace(ctx, s.Sudo, limits)
 	if err != nil {

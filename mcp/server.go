@@ -48,6 +48,8 @@ type Config struct {
 	Role string
 	// RoleLimits bounds what each holder of a role may have; nil: no bounds.
 	RoleLimits func(role string) Limits
+	// Telemetry is told of tool calls; nil: nobody is.
+	Telemetry Telemetry
 	// Library is what scripts can be run by name; nil: none.
 	Library Library
 	// Ready adds members to the answer of /readyz; they do not change its

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"tracecar/collector"
@@ -59,6 +60,7 @@ func (s *Server) script(ctx context.Context, c caller, a arguments, timeout time
 	return collector.Script{
 		Source:    source,
 		Name:      name,
+		Library:   strings.TrimPrefix(name, libraryPrefix),
 		Args:      args,
 		Timeout:   timeout,
 		Sudo:      a.flag("use_sudo", true),
@@ -66,6 +68,7 @@ func (s *Server) script(ctx context.Context, c caller, a arguments, timeout time
 		MaxRows:   int(a.integer("max_rows")),
 		Trigger:   c.trigger,
 		Caller:    c.who.caller(),
+		Context:   context.WithoutCancel(ctx),
 	}, nil
 }
 

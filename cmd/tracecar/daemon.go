@@ -8,10 +8,15 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"tracecar/collector"
+	"tracecar/collector/audit"
 	"tracecar/collector/otlp"
+	"tracecar/collector/policy"
 	"tracecar/config"
 	"tracecar/mcp"
+	"tracecar/mcp/auth"
 )
 
 // closeTimeout is how long tracecar waits at its end for bpftrace to detach
@@ -29,9 +34,13 @@ type daemon struct {
 	schedule *collector.Scheduler
 	exporter *otlp.Exporter
 	server   *mcp.Server
+	audit    *audit.Log // nil: none
+	auth     *auth.Auth // nil: nobody is asked who he is
+	tls      *auth.TLS  // nil: plain HTTP
 
-	mu  sync.Mutex
-	cfg *config.Config
+	mu    sync.Mutex
+	cfg   *config.Config
+	roles func(collector.Script) policy.Role
 	// reloadErr is why the configuration on disk is not the one in force.
 	reloadErr error
 }
@@ -48,14 +57,29 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 	telemetry := otlpConfig(cfg)
 	telemetry.Logger = log
 	d := &daemon{log: log, cfg: cfg}
+	face := mcp.Config{}
+	if err := d.faces(&face, cfg); err != nil {
+		return nil, err
+	}
+	if d.audit, err = newAuditLog(&cfg.Audit); err != nil {
+		return nil, err
+	}
 	if d.exporter, err = otlp.New(ctx, telemetry); err != nil {
 		return nil, err
 	}
 	prepareHost()
-	opts.Observers = []collector.Observer{d.exporter.Observe}
+	opts.Observers = []collector.Observer{d.exporter.Observe, d.observeForAudit}
+	opts.Roles = d.role
 	d.runner = collector.NewRunner(opts)
 	d.schedule = collector.NewScheduler(d.runner, collector.SchedulerOptions{Logger: log})
-	d.server = mcp.New(d.mcpConfig(cfg))
+	d.roles = roles(cfg)
+	if face.Telemetry, err = newCallTelemetry(d.exporter.Tracer(), d.exporter.Meter()); err != nil {
+		return nil, err
+	}
+	d.server = mcp.New(d.mcpConfig(face, cfg))
+	d.exporter.WatchProbes(d.schedule.Status)
+	// The exporter counts failures, and logs when they begin and end.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	if err := d.schedule.Apply(probes); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -99,6 +123,12 @@ func (d *daemon) take(cfg *config.Config) error {
 	if err := d.schedule.Apply(probes); err != nil {
 		return err
 	}
+	if d.auth != nil {
+		if err := d.auth.SetTokens(tokens(cfg)); err != nil {
+			return err
+		}
+	}
+	d.roles = roles(cfg)
 	changes := config.Diff(d.cfg, cfg)
 	d.log.Info("configuration taken", "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed)
 	if len(changes.Restart) > 0 {
@@ -122,5 +152,16 @@ func (d *daemon) close() error {
 		// The collector's absence is no failure of what was asked for here.
 		d.log.Warn("the last export failed", "error", err)
 	}
+	if d.audit != nil {
+		errs = append(errs, d.audit.Close())
+	}
 	return errors.Join(errs...)
+}
+
+// role is that of whoever asks for s, by the configuration in force.
+func (d *daemon) role(s collector.Script) policy.Role {
+	d.mu.Lock()
+	roles := d.roles
+	d.mu.Unlock()
+	return roles(s)
 }

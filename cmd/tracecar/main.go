@@ -96,6 +96,6 @@ Exit codes: 0 the script ended or its time was up, 1 it failed, 2 wrong usage,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("tracecar {{.Version}}\n")
-	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newMCP(), newServe(), newCheck(), newLibrary(), newWatch())
+	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newMCP(), newServe(), newCheck(), newLibrary(), newAudit(), newSudoers(), newWatch())
 	return root
 }

@@ -60,6 +60,7 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 		},
 	}
 	f.add(cmd)
+	f.addRole(cmd)
 	formatFlag(cmd, &format, "json")
 	cmd.Flags().BoolVar(&stream, "stream", false, "print each record as a line of JSON (or as text) when it comes, the Result last")
 	cmd.Flags().DurationVar(&duration, "duration", 0, "stop after this `time` of tracing, such as 30s (default: when the script ends)")

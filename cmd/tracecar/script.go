@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tracecar/collector"
+	"tracecar/config"
 )
 
 // maxScript bounds what is read as a script, in bytes.
@@ -21,6 +22,8 @@ type scriptFlags struct {
 	hasExpr  bool
 	bpftrace string
 	sudo     bool
+	role     string // "": the operator
+	config   string // where roles are defined, "" for the built-in ones
 }
 
 func (f *scriptFlags) add(cmd *cobra.Command) {
@@ -32,6 +35,13 @@ func (f *scriptFlags) addHost(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.bpftrace, "bpftrace", os.Getenv("TRACECAR_BPFTRACE_PATH"), "`path` of bpftrace (default: the first in PATH)")
 	cmd.Flags().BoolVar(&f.sudo, "sudo", false, "use sudo -n when not root")
 	_ = cmd.MarkFlagFilename("bpftrace")
+}
+
+// addRole adds the flags with which an operator tries a role.
+func (f *scriptFlags) addRole(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.role, "role", "", "hold the script to the policy of this `role`, such as caller (default: operator, everything)")
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file` that defines the role")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
 // read returns the script; what follows a file or - are its parameters.
@@ -64,7 +74,7 @@ func (f *scriptFlags) fromLibrary(cmd *cobra.Command, name string, args []string
 	if err != nil {
 		return s, &exitError{exitFailed, err}
 	}
-	s.Name = libraryPrefix + name
+	s.Name, s.Library = libraryPrefix+name, name
 	s.Source, s.Args, err = libraryRun(name, version, args)
 	return s, err
 }
@@ -92,6 +102,15 @@ func readInput(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
 
 func (f *scriptFlags) runner(o collector.Options) (*collector.Runner, error) {
 	o.Bpftrace = f.bpftrace
+	if f.role != "" {
+		cfg, err := config.Load(f.config, os.Environ(), nil)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		if o.Roles, err = oneRole(cfg, f.role); err != nil {
+			return nil, err
+		}
+	}
 	if f.sudo {
 		helper, err := helperArgv()
 		if err != nil {

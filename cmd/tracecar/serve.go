@@ -135,7 +135,11 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	if err != nil {
 		return asFailure(errors.Join(err, ln.Close()))
 	}
-	url := "http://" + ln.Addr().String()
+	scheme := "http://"
+	if d.tls != nil {
+		scheme = "https://"
+	}
+	url := scheme + ln.Addr().String()
 	log.Info("listening", "mcp", url+"/mcp", "version", version())
 	for _, p := range d.runner.Info(cmd.Context()).Problems {
 		if p.Fix != "" {
@@ -175,18 +179,17 @@ func (d *daemon) background(ctx context.Context) (context.Context, func()) {
 }
 
 // mcpConfig is what cfg says about the faces.
-func (d *daemon) mcpConfig(cfg *config.Config) mcp.Config {
+func (d *daemon) mcpConfig(m mcp.Config, cfg *config.Config) mcp.Config {
 	routes := []mcp.Route{{Pattern: "GET /api/probes", Handler: http.HandlerFunc(d.serveProbes)}}
 	if cfg.Scrape() {
 		routes = append(routes, mcp.Route{
 			Pattern: "GET " + cfg.Prometheus.Path, Handler: d.exporter.PrometheusHandler(), Open: !cfg.Auth.Metrics,
 		})
 	}
-	return mcp.Config{
-		Runner: d.runner, Version: version(), Logger: d.log,
-		AllowedHosts: cfg.Auth.Hosts, AllowedOrigins: cfg.Auth.Origins,
-		Routes: routes, Ready: d.ready, Library: scriptLibrary{d.runner, cfg.Library.Dirs},
-	}
+	m.Runner, m.Version, m.Logger = d.runner, version(), d.log
+	m.AllowedHosts, m.AllowedOrigins = cfg.Auth.Hosts, cfg.Auth.Origins
+	m.Routes, m.Ready, m.Library = routes, d.ready, scriptLibrary{d.runner, cfg.Library.Dirs}
+	return m
 }
 
 func newLogger(cmd *cobra.Command, cfg *config.Log) *slog.Logger {

@@ -20,7 +20,7 @@ func newValidate() *cobra.Command {
 		Long: `Have bpftrace check a script: syntax, types, and that its probes exist. Nothing
 is attached. It needs root, as bpftrace does.
 
-Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
+Exit codes: 0 valid, 1 not valid, 2 wrong usage, 3 refused (--role).`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
@@ -40,6 +40,9 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
 			if err := writeValidation(cmd, v, format); err != nil {
 				return &exitError{exitFailed, err}
 			}
+			if v.Refused {
+				return &exitError{code: exitRefused}
+			}
 			if !v.Valid {
 				return &exitError{code: exitFailed}
 			}
@@ -47,6 +50,7 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage.`,
 		},
 	}
 	f.add(cmd)
+	f.addRole(cmd)
 	formatFlag(cmd, &format, "text")
 	return cmd
 }
@@ -63,9 +67,12 @@ func writeValidation(cmd *cobra.Command, v *collector.Validation, format string)
 			b.WriteString(text.Diagnostic(d))
 		}
 	}
-	if v.Valid {
+	switch {
+	case v.Valid:
 		b.WriteString("valid\n")
-	} else {
+	case v.Refused:
+		b.WriteString("refused\n")
+	default:
 		b.WriteString("not valid\n")
 	}
 	for _, p := range v.Probes {

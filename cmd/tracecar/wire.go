@@ -7,6 +7,7 @@ import (
 
 	"tracecar/collector"
 	"tracecar/collector/executor"
+	"tracecar/collector/guard"
 	"tracecar/collector/otlp"
 	"tracecar/config"
 	"tracecar/examples"
@@ -27,6 +28,11 @@ func runnerOptions(cfg *config.Config) (collector.Options, error) {
 		MaxEvents: l.MaxEvents, MaxRows: l.MaxRows, MaxEventBytes: int(l.MaxEventBytes),
 		MaxOutput: uint64(l.MaxOutput), MaxHelperErrors: uint64(l.MaxHelperErrors),
 		MaxScheduled: max(64, len(cfg.Probes)),
+		Guard: collector.Guard{
+			// How much is a matter of the role: the operator's runs are not bounded.
+			Budget:     guard.Budget{Window: cfg.Guard.Window},
+			SumPercent: cfg.Guard.TotalCPUPercent,
+		},
 	}
 	if l.Queue == 0 {
 		o.Queue = -1 // none; 0 would be the default

@@ -120,18 +120,18 @@ func TestOSRelease(t *testing.T) {
 }
 
 func TestSudoersLine(t *testing.T) {
-	line := sudoersLine([]string{"/opt/a b/tracecar", "root-helper", "x,y:*"})
+	line := SudoersLine("", []string{"/opt/a b/tracecar", "root-helper", "x,y:*"})
 	if !strings.HasSuffix(line, ` ALL=(root) NOPASSWD: /opt/a\ b/tracecar root-helper x\,y\:\*`) {
 		t.Error(line)
 	}
-	if line = sudoersLine([]string{"/usr/bin/h"}); !strings.HasSuffix(line, `/usr/bin/h ""`) {
+	if line = SudoersLine("", []string{"/usr/bin/h"}); !strings.HasSuffix(line, `/usr/bin/h ""`) {
 		t.Error(line)
 	}
 	if _, err := exec.LookPath("visudo"); err != nil {
 		t.Skip("skip: no visudo to check the line with")
 	}
 	file := filepath.Join(t.TempDir(), "sudoers")
-	if err := os.WriteFile(file, []byte(sudoersLine([]string{"/opt/a b/tracecar", "root-helper", "x,y:*"})+"\n"), 0o440); err != nil {
+	if err := os.WriteFile(file, []byte(SudoersLine("", []string{"/opt/a b/tracecar", "root-helper", "x,y:*"})+"\n"), 0o440); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("visudo", "-c", "-f", file).CombinedOutput(); err != nil {

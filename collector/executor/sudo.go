@@ -51,19 +51,22 @@ func (b *Bpftrace) sudoError(stderr string) error {
 	case !strings.HasPrefix(first, "sudo:") && !strings.Contains(reason, "sudoers"):
 		return e // the helper's own words
 	}
-	e.Sudoers = sudoersLine(b.cfg.Helper)
+	e.Sudoers = SudoersLine("", b.cfg.Helper)
 	if why := untrusted(b.cfg.Helper[0]); why != "" {
 		e.Warning = why + "; install it as root's, and writable by root only"
 	}
 	return e
 }
 
-// sudoersLine lets this user run exactly that command as root.
-func sudoersLine(command []string) string {
+// SudoersLine is the line for visudo that lets a user ("" is the one who asks)
+// run exactly this command as root.
+func SudoersLine(name string, command []string) string {
 	escape := strings.NewReplacer(`\`, `\\`, ",", `\,`, ":", `\:`, "=", `\=`, " ", `\ `, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "!", `\!`, "#", `\#`)
-	name := "#" + itoa(os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = escape.Replace(u.Username)
+	if name == "" {
+		name = "#" + itoa(os.Getuid())
+		if u, err := user.Current(); err == nil {
+			name = escape.Replace(u.Username)
+		}
 	}
 	words := make([]string, len(command))
 	for i, w := range command {

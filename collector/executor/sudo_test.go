@@ -79,7 +79,7 @@ func setUpSudo(t *testing.T, granted bool, options ...string) *sudoHost {
 	}
 	if granted {
 		file := "/etc/sudoers.d/" + testUser
-		line := strings.Replace(sudoersLine([]string{h.helper}), "root", testUser, 1) // the first word is the user's name
+		line := strings.Replace(SudoersLine("", []string{h.helper}), "root", testUser, 1) // the first word is the user's name
 		for _, o := range options {
 			line = "Defaults:" + testUser + " " + o + "\n" + line
 		}

@@ -35,7 +35,12 @@ func (r *runState) beginSpan() {
 }
 
 // parent is the context of whoever asked for the run.
-func (r *runState) parent() context.Context { return context.Background() }
+func (r *runState) parent() context.Context {
+	if r.info.Context != nil {
+		return r.info.Context
+	}
+	return context.Background()
+}
 
 // endSpan closes the run's span with what came of the run. A time-out and a
 // stop are normal ends.

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"net"
+	"slices"
+	"time"
+
+	"tracecar/collector"
+	"tracecar/collector/audit"
+	"tracecar/collector/policy"
+	"tracecar/config"
+	"tracecar/mcp"
+	"tracecar/mcp/auth"
+	"tracecar/parser"
+)
+
+// defaultRole is the role of callers that have none of their own. Where nobody
+// is asked who he is, whoever reaches tracecar is taken for its operator,
+// unless the configuration says otherwise; --unsafe is never theirs.
+func defaultRole(cfg *config.Config) string {
+	switch {
+	case cfg.Auth.DefaultRole != "":
+		return cfg.Auth.DefaultRole
+	case len(cfg.Auth.Tokens) == 0 && cfg.Auth.TLS.ClientCA == "" && onLoopback(cfg.Listen):
+		return config.RoleOperator
+	}
+	return config.RoleCaller
+}
+
+func onLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && auth.Loopback(host)
+}
+
+// roles gives each script the role of whoever asks for it.
+func roles(cfg *config.Config) func(collector.Script) policy.Role {
+	byName := map[string]policy.Role{config.RoleOperator: policy.Operator(), config.RoleCaller: policy.Caller()}
+	for name := range cfg.Roles {
+		r := cfg.Roles[name]
+		byName[name] = policyRole(name, &r)
+	}
+	for name, r := range byName {
+		if c, ok := cfg.Roles[name]; !r.Trusted && (!ok || c.CPUPercent == 0) {
+			r.CPUPercent = cfg.Guard.CPUPercent
+			byName[name] = r
+		}
+	}
+	unknown := defaultRole(cfg)
+	return func(s collector.Script) policy.Role {
+		if s.Trigger == "schedule" || s.Trigger == "cli" {
+			return policy.Operator()
+		}
+		name := s.Caller.Role
+		if name == "" {
+			name = unknown
+		}
+		if r, ok := byName[name]; ok {
+			return r
+		}
+		return policy.Role{Name: name} // allows nothing
+	}
+}
+
+// oneRole holds every script to one role.
+func oneRole(cfg *config.Config, name string) (func(collector.Script) policy.Role, error) {
+	lookup := roles(cfg)
+	role := lookup(collector.Script{Caller: collector.Caller{Role: name}})
+	if _, defined := cfg.Roles[name]; !defined && name != config.RoleOperator && name != config.RoleCaller {
+		return nil, usageError("no role %q: there are operator, caller, and those of a configuration (--config)", name)
+	}
+	return func(collector.Script) policy.Role { return role }, nil
+}
+
+// policyRole is a role of the configuration: what it leaves out is as the
+// built-in role caller has it.
+func policyRole(name string, c *config.Role) policy.Role {
+	r := policy.Caller()
+	r.Name = name
+	r.ReadOnly, r.LibraryOnly, r.Unsafe = c.ReadOnly, c.LibraryOnly, c.Unsafe
+	r.UserMemory, r.Imports, r.Includes = c.UserMemory, c.Imports, c.Includes
+	override(&r.Providers, c.Providers)
+	override(&r.Probes, c.Probes)
+	override(&r.Functions, c.Functions)
+	override(&r.Binaries, c.Binaries)
+	if c.ConfigKeys != nil {
+		r.ConfigKeys = c.ConfigKeys
+	}
+	set(&r.MaxAttachPoints, c.MaxAttachPoints)
+	set(&r.MaxRate, c.MaxRate)
+	set(&r.MaxMapKeys, c.MaxMapKeys)
+	set(&r.MaxTimeout, c.MaxTimeout)
+	set(&r.MaxEvents, c.MaxEvents)
+	set(&r.MaxOutput, uint64(c.MaxOutput))
+	set(&r.MaxScript, int(c.MaxScript))
+	set(&r.MaxRuns, c.MaxRuns)
+	set(&r.MaxCallsPerMinute, c.MaxCallsPerMinute)
+	set(&r.CompileTimeout, c.CompileTimeout)
+	set(&r.Memory, uint64(c.Memory))
+	set(&r.CPUPercent, c.CPUPercent)
+	return r
+}
+
+func override(g *policy.Globs, rule config.Rule) {
+	if len(rule.Allow) > 0 {
+		g.Allow = rule.Allow
+	}
+	g.Deny = append(slices.Clone(g.Deny), rule.Deny...)
+}
+
+func set[T comparable](v *T, to T) {
+	var zero T
+	if to != zero {
+		*v = to
+	}
+}
+
+// faces adds to a server's configuration who may come in.
+func (d *daemon) faces(m *mcp.Config, cfg *config.Config) error {
+	m.Role = defaultRole(cfg)
+	m.RoleLimits = func(role string) mcp.Limits {
+		l := d.role(collector.Script{Caller: collector.Caller{Role: role}})
+		return mcp.Limits{PerMinute: l.MaxCallsPerMinute, Runs: l.MaxRuns}
+	}
+	if cfg.Auth.TLS.Cert != "" {
+		t, err := auth.NewTLS(auth.Files{Cert: cfg.Auth.TLS.Cert, Key: cfg.Auth.TLS.Key, ClientCA: cfg.Auth.TLS.ClientCA}, d.log)
+		if err != nil {
+			return err
+		}
+		m.TLS, d.tls = t, t
+	}
+	if len(cfg.Auth.Tokens) == 0 && cfg.Auth.TLS.ClientCA == "" {
+		return nil
+	}
+	a, err := auth.New(auth.Options{
+		Tokens: tokens(cfg), TLS: d.tls, DefaultRole: cfg.Auth.DefaultRole,
+		Refused: func(r auth.Refusal) {
+			d.record(audit.Entry{Time: r.Time, Event: audit.EventAuth, Outcome: audit.Refused, Who: audit.Who{Remote: r.Address}, Script: audit.Script{Name: r.Path}})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	m.Auth, d.auth = a, a
+	return nil
+}
+
+func tokens(cfg *config.Config) []auth.Token {
+	var out []auth.Token
+	for _, t := range cfg.Auth.Tokens {
+		out = append(out, auth.Token{Name: t.Name, Role: t.Role, SHA256: t.SHA256})
+	}
+	return out
+}
+
+// record writes to the audit log, where there is one.
+func (d *daemon) record(e audit.Entry) {
+	if d.audit == nil {
+		return
+	}
+	if err := d.audit.Write(e); err != nil {
+		d.log.Error("the audit log cannot be written", "error", err, "lost", d.audit.Lost())
+	}
+}
+
+// auditSink writes one entry for the decision about a run and one for its end.
+type auditSink struct {
+	d     *daemon
+	entry audit.Entry
+}
+
+// observeForAudit is an Observer.
+func (d *daemon) observeForAudit(s collector.Script) collector.Sink {
+	if d.audit == nil {
+		return nil
+	}
+	name := s.Probe
+	if name == "" {
+		name = s.Name
+	}
+	return &auditSink{d: d, entry: audit.Entry{
+		Who: audit.Who{
+			Token: s.Caller.Name, Role: s.Caller.Role, Client: s.Caller.Client, Session: s.Caller.Session, Trigger: s.Trigger,
+		},
+		Script: audit.Script{Source: s.Source, Name: name, Args: len(s.Args), Unsafe: s.Unsafe},
+	}}
+}
+
+func (a *auditSink) Begin(info collector.RunInfo) { a.entry.Run = info.ID }
+
+func (a *auditSink) Record(*parser.Record) {}
+
+// WantsRecords tells the runner that the text of records is not read here.
+func (a *auditSink) WantsRecords() bool { return false }
+
+func (a *auditSink) End(res *collector.Result) {
+	decision := a.entry
+	decision.Event, decision.Outcome = audit.EventDecision, audit.Allowed
+	if res.Status == collector.StatusRefused {
+		decision.Outcome = audit.Refused
+		for _, d := range res.Diagnostics {
+			if d.Rule != "" {
+				decision.Broken = append(decision.Broken, audit.Broken{Rule: d.Rule, Line: d.Line, Column: d.Column, Message: d.Message})
+			}
+		}
+	}
+	a.d.record(decision)
+	if res.Status == collector.StatusRefused {
+		return
+	}
+	a.entry.Event, a.entry.Outcome = audit.EventRun, string(res.Status)
+	a.entry.Cost = auditCost(res)
+	a.d.record(a.entry)
+}
+
+func auditCost(res *collector.Result) audit.Cost {
+	c := audit.Cost{
+		Duration: time.Duration(res.DurationMS) * time.Millisecond, AttachPoints: int(res.ProbesAttached),
+		Events: uint64(len(res.Events)) + res.Truncated.Events, LostEvents: res.LostEvents,
+	}
+	if res.Cost != nil {
+		c.BpftraceCPU, c.MaxRSS = time.Duration(res.Cost.CPUNS), uint64(max(res.Cost.MaxRSS, 0))
+		if res.Cost.KernelNS != nil {
+			c.KernelCPU = time.Duration(*res.Cost.KernelNS)
+		}
+	}
+	return c
+}
+
+func newAuditLog(cfg *config.Audit) (*audit.Log, error) {
+	if cfg.File == "" {
+		return nil, nil
+	}
+	return audit.Open(audit.Options{File: cfg.File, MaxSize: int64(cfg.MaxSize), Keep: cfg.Keep, ScriptText: cfg.ScriptText})
+}
