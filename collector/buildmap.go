@@ -57,10 +57,11 @@ func mapKind(sm *script.Map, p mapPrint) string {
 	case parser.TypeTSeries:
 		return string(script.KindTSeries)
 	case parser.TypeStats:
-		for _, r := range p.state.Rows {
-			if r.Value.Kind() == parser.KindStats {
-				return string(script.KindStats)
-			}
+		switch rows := p.state.Rows; {
+		case len(rows) == 0:
+		case rows[0].Value.Kind() == parser.KindStats:
+			return string(script.KindStats)
+		default:
 			return string(script.KindAvg)
 		}
 	}

@@ -48,7 +48,7 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	hold := r.kernel.hold(proc, run.script.Snapshots || run.fold.needsKernel())
 	defer hold.release()
 	cost := guard.Begin(proc)
-	defer cost.End()
+	defer func() { _, _ = cost.End() }() // idempotent: the error is looked at below
 	run.setLive(proc, hold, cost)
 	run.begun()
 

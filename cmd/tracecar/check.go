@@ -56,7 +56,7 @@ func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
-	defer exporter.Shutdown(ctx)
+	defer func() { _ = exporter.Shutdown(ctx) }() // it has sent nothing
 	opts, err := runnerOptions(cfg)
 	if err != nil {
 		return err

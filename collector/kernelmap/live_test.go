@@ -18,10 +18,9 @@ import (
 
 // run is one finished run of bpftrace: its maps by kernel and by JSON.
 type run struct {
-	version string
-	raws    []Raw
-	json    []byte
-	stderr  string
+	raws   []Raw
+	json   []byte
+	stderr string
 }
 
 // bpftraces returns the bpftrace programs to test, by version.
