@@ -17,8 +17,11 @@ help: ## this list
 run: ## install what is missing, build, trace the live kernel and show the result
 	@sh .ci/make-run.sh
 
-build: ## build bin/tracecar
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tracecar ./cmd/tracecar
+# One program in two files: the commands that serve need libraries that take longer to initialise than a
+# one-shot run may, so bin/tracecar is built without them and hands over to bin/tracecar-server beside it.
+build: ## build bin/tracecar and bin/tracecar-server
+	CGO_ENABLED=0 $(GO) build -trimpath -tags light -ldflags '$(LDFLAGS)' -o bin/tracecar ./cmd/tracecar
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tracecar-server ./cmd/tracecar
 
 test: ## all tests; what this machine cannot run is skipped, counted and named
 	@sh .ci/test.sh
@@ -40,8 +43,8 @@ bench: ## benchmarks, and the measured ratios the README quotes
 fuzz: ## every fuzz function for FUZZTIME (default 10s)
 	@sh .ci/fuzz.sh
 
-install: build ## copy bin/tracecar to $(DESTDIR)$(PREFIX)/bin
-	install -D -m 755 bin/tracecar $(DESTDIR)$(PREFIX)/bin/tracecar
+install: build ## copy both to $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin bin/tracecar bin/tracecar-server
 
 clean: ## remove what was built; downloads in .cache stay
 	rm -rf bin

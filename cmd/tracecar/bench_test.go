@@ -118,7 +118,7 @@ func writes(b *testing.B, pid int) (n uint64) {
 // tracecar program, in turn, and reports the medians and what tracecar adds.
 func BenchmarkOneShot(b *testing.B) {
 	bin := filepath.Join(b.TempDir(), "tracecar")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", "light", "-trimpath", "-ldflags", "-s -w", "-o", bin, ".").CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
 	const script = `BEGIN { exit(); }`

@@ -96,6 +96,18 @@ Exit codes: 0 the script ended or its time was up, 1 it failed, 2 wrong usage,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("tracecar {{.Version}}\n")
-	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newMCP(), newServe(), newCheck(), newLibrary(), newAudit(), newSudoers(), newWatch())
+	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newLibrary(), newWatch(), newAudit(), newSudoers())
+	root.AddCommand(serverCommands()...)
 	return root
+}
+
+// asFailure gives an error the exit code 1, unless it has one.
+func asFailure(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*exitError](err); ok {
+		return err
+	}
+	return &exitError{exitFailed, err}
 }

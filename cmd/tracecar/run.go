@@ -11,6 +11,7 @@ import (
 
 	"tracecar/cmd/tracecar/internal/text"
 	"tracecar/collector"
+	"tracecar/collector/executor"
 )
 
 func newRun() *cobra.Command {
@@ -51,7 +52,7 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 			s.Args = append(s.Args, args...)
 			s.Timeout, s.Sudo, s.Trigger = duration, f.sudo, "cli"
 			s.MaxEvents, s.MaxRows = maxEvents, maxRows
-			r, err := f.runner(collector.Options{MaxEvents: 1_000_000, MaxRows: 1 << 30, MaxEventBytes: 1 << 30})
+			r, err := f.runner(collector.Options{Limits: executor.Limits{Ungrouped: f.role == ""}, MaxEvents: 1_000_000, MaxRows: 1 << 30, MaxEventBytes: 1 << 30})
 			if err != nil {
 				return err
 			}

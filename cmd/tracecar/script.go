@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,6 +127,12 @@ func helperArgv() ([]string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, errors.Join(errors.New("cannot tell the path of tracecar, which sudo has to start"), err)
+	}
+	// The sudoers line names tracecar, not the program it hands over to.
+	if light := filepath.Join(filepath.Dir(self), "tracecar"); filepath.Base(self) == "tracecar-server" {
+		if _, err := os.Stat(light); err == nil {
+			self = light
+		}
 	}
 	return []string{self, helperCommand}, nil
 }

@@ -1,3 +1,5 @@
+//go:build !light
+
 package main
 
 import (
@@ -200,14 +202,4 @@ func newLogger(cmd *cobra.Command, cfg *config.Log) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), opts))
 	}
 	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), opts))
-}
-
-func asFailure(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*exitError](err); ok {
-		return err
-	}
-	return &exitError{exitFailed, err}
 }

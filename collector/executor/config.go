@@ -35,6 +35,10 @@ type Handler func(pid int, payload []byte) ([]byte, error)
 // (0.17 and 0.27: 4096 keys; 64 and 1024 bytes; 512 and 1024 probes; 64 pages).
 // The environment beats a script's config block, so these are caps on it too.
 type Limits struct {
+	// Ungrouped starts bpftrace without a control group of its own: for a
+	// one-shot run that its operator watches. Making one and moving into it
+	// takes the kernel 10 to 20 ms, in which nothing on the host can fork.
+	Ungrouped       bool
 	MaxMapKeys      int // keys per map
 	MaxStrlen       int // bytes per str(); 0.17 to 0.19 allow 200, more is cut to that
 	MaxProbes       int // attach points

@@ -78,7 +78,9 @@ func (r *request) command() (command, error) {
 		argv = append(argv, checkFlags(r.version)...)
 		fallthrough
 	case kindRun:
-		c.group, c.mem = &r.limits, 0
+		if !r.limits.Ungrouped {
+			c.group, c.mem = &r.limits, 0
+		}
 		if r.unsafe {
 			argv = append(argv, "--unsafe")
 		}
