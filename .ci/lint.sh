@@ -38,6 +38,7 @@ shells() {
 
 lint gofmt formatted
 lint "go vet" "$GO" vet ./...
+lint "go vet, light" "$GO" vet -tags light ./cmd/tracecar
 lint "testreport" "$GO" test .ci/testreport.go .ci/testreport_test.go # ./... leaves .ci out
 lint "file length" short
 lint shellcheck shells
