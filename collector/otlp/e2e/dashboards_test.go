@@ -29,7 +29,7 @@ func TestDashboardsHaveData(t *testing.T) {
 	keepBusy(t)
 	client := backend.NewClient(t, tracecar)
 	client.Tool("execute_bpftrace_script", map[string]any{
-		"script": "tracepoint:raw_syscalls:sys_enter { @calls = count(); }", "timeout": "3s",
+		"script": "tracepoint:raw_syscalls:sys_enter { @calls = count(); }", "timeout": 3,
 	}, nil, nil)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
