@@ -116,6 +116,9 @@ func TestBpftraceKilled(t *testing.T) {
 			}
 			healed(t, counts(t, collector, 8))
 			noneNegative(t, prometheus)
+			if page := prometheus.Log(); strings.Contains(page, "refused") {
+				t.Errorf("Prometheus refused messages:\n%s", page)
+			}
 			backend.Until(t, "the kills are counted", func() error {
 				got, err := prometheus.Value(`tracecar_runs_total{tracecar_probe="steady",status="killed"}`)
 				if err == nil && got != 2 {
