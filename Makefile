@@ -9,7 +9,7 @@ LDFLAGS  = -s -w -X main.linkedVersion=$(VERSION)
 export GO
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint race real bench fuzz install clean
+.PHONY: help run build test check lint race real e2e bench fuzz install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ race: ## all tests under the race detector
 
 real: ## all tests on bpftrace 0.17, 0.23 and 0.27; an unexpected skip fails
 	@sh .ci/real.sh
+
+e2e: ## real bpftrace to a real collector to Prometheus's engine; builds both the first time
+	@sh .ci/e2e.sh
 
 bench: ## benchmarks, and the measured ratios the README quotes
 	@sh .ci/bench.sh
