@@ -12,7 +12,7 @@ export GO
 .PHONY: help run build test check lint race real e2e bench fuzz install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: ## install what is missing, build, trace the live kernel and show the result
 	@sh .ci/make-run.sh
