@@ -9,8 +9,22 @@ import (
 // layout finds the one layout of size bytes that the shapes can have and all
 // entries agree with: padding is zero, and so is what follows a string.
 // Layouts that read all entries alike are one.
+//
+// A string that is an array of a tracepoint may hold anything behind its NUL,
+// which 0.23 and 0.27 copy into the key. So where no layout agrees, the bytes
+// behind the NULs of what is known to be a string are not looked at.
 func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int) []byte) (*Layout, error) {
-	none := errors.New("no possible layout agrees with the entries")
+	l, err := dec.layoutOf(shapes, size, key, entry, false)
+	if errors.Is(err, errNoneAgrees) {
+		l, err = dec.layoutOf(shapes, size, key, entry, true)
+	}
+	return l, err
+}
+
+var errNoneAgrees = errors.New("no possible layout agrees with the entries")
+
+func (dec *mapDecoder) layoutOf(shapes []shape, size int, key bool, entry func(int) []byte, tails bool) (*Layout, error) {
+	none := errNoneAgrees
 	for pass := range passes {
 		found, err := solve(shapes, size, dec.d, key, pass)
 		if err != nil {
@@ -21,7 +35,7 @@ func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int
 		}
 		var chosen *Layout
 		for _, l := range found {
-			if !dec.all(func(b []byte) bool { return l.clean(b) }, entry) {
+			if !dec.all(func(b []byte) bool { return l.clean(b, tails) }, entry) {
 				continue
 			}
 			if chosen == nil {
@@ -51,14 +65,14 @@ func (dec *mapDecoder) all(ok func([]byte) bool, entry func(int) []byte) bool {
 }
 
 // clean tells whether b can have the layout: bytes between the fields are
-// zero, and so are the bytes after a string's NUL.
-func (l *Layout) clean(b []byte) bool {
+// zero, and so are the bytes after a string's NUL, unless tails allows others.
+func (l *Layout) clean(b []byte, tails bool) bool {
 	if len(b) != l.Size {
 		return false
 	}
 	switch l.Kind {
 	case LayoutArray:
-		if i := bytes.IndexByte(b, 0); l.text && i >= 0 {
+		if i := bytes.IndexByte(b, 0); l.text && i >= 0 && !(tails && l.field) {
 			return zero(b[i:])
 		}
 	case LayoutStruct:
@@ -67,7 +81,7 @@ func (l *Layout) clean(b []byte) bool {
 			if f.Offset < end || f.Offset+f.Layout.Size > len(b) {
 				return false
 			}
-			if !zero(b[end:f.Offset]) || !f.Layout.clean(b[f.Offset:f.Offset+f.Layout.Size]) {
+			if !zero(b[end:f.Offset]) || !f.Layout.clean(b[f.Offset:f.Offset+f.Layout.Size], tails) {
 				return false
 			}
 			end = f.Offset + f.Layout.Size

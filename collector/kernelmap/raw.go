@@ -78,6 +78,9 @@ type Layout struct {
 	Fields []LayoutField `json:"f,omitempty"`
 
 	text bool // worked out to be a string: zero from its NUL on
+	// field says that it is a string of a tracepoint, as it is: behind its NUL
+	// may be anything.
+	field bool
 }
 
 // LayoutField is one member of a struct.

@@ -2,6 +2,7 @@ package kernelmap
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,9 +31,13 @@ type leaf struct {
 	array  bool
 	free   bool
 	plain  bool // a string made by str() with one argument
+	field  bool // a field of a tracepoint, as it is
 	size   int
 	offset int
 }
+
+// fieldOf matches a field of a tracepoint.
+var fieldOf = regexp.MustCompile(`^args(->|\.)\w+$`)
 
 // passes is how many ways there are to look for a layout, each less strict
 // than the one before.
@@ -185,6 +190,7 @@ func (s *solver) build(parts []shape, next *int, base int) (l *Layout, align int
 			a = lf.size
 			if lf.array {
 				f = &Layout{Kind: LayoutArray, Size: lf.size, Len: lf.size, Elem: &Layout{Kind: LayoutInt, Size: 1, Signed: true}}
+				f.field = lf.field && lf.typ.Kind == script.TypeString
 				f.text = lf.typ.Kind != script.TypeBuffer && !opaqueKind(lf.typ.Kind)
 				a = 1
 				if opaqueKind(lf.typ.Kind) && lf.size%8 == 0 {

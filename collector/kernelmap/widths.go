@@ -8,7 +8,7 @@ import (
 )
 
 func (s *solver) leafOf(p shape) *leaf {
-	l := &leaf{typ: p.typ}
+	l := &leaf{typ: p.typ, field: len(p.exprs) > 0 && !slices.ContainsFunc(p.exprs, func(e string) bool { return !fieldOf.MatchString(e) })}
 	scalar := func(n ...int) *leaf { l.sizes = n; return l }
 	array := func(n ...int) *leaf { l.sizes, l.array, l.free = n, true, len(n) == 0; return l }
 	switch p.typ.Kind {
@@ -130,7 +130,7 @@ func intSize(p shape) int {
 		if n == 0 {
 			n = literalSize(e)
 		}
-		if n == 0 && (strings.HasPrefix(e, "args") || strings.HasPrefix(e, "(")) && !strings.ContainsAny(e, "+*/%&|<>?") {
+		if n == 0 && (strings.HasPrefix(e, "args") || strings.HasPrefix(e, "(")) && !strings.ContainsAny(strings.ReplaceAll(e, "->", "."), "+*/%&|<>?") {
 			n = p.typ.Bits / 8
 		}
 		if n == 0 {
