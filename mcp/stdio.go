@@ -180,7 +180,7 @@ func (c *stdioClient) take(ctx context.Context, line []byte) {
 		return
 	}
 	id := string(m.ID)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(withRequestID(ctx, m.ID))
 	if msg := c.enter(id, cancel); msg != "" {
 		cancel()
 		_ = c.write(rpcError(m.ID, sdk.INVALID_REQUEST, msg))

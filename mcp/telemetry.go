@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
 	sdkserver "github.com/mark3labs/mcp-go/server"
@@ -23,9 +25,20 @@ type Call struct {
 	Session   string // mcp.session.id: a digest, not the secret id
 	Protocol  string // mcp.protocol.version, "" where it is not known
 	Transport string // network.transport: "pipe" or "tcp"
+	RequestID string // jsonrpc.request.id, "" where the SDK keeps it to itself
 	// TraceParent and TraceState are W3C's, of the request's _meta, or else of
-	// the HTTP request.
-	TraceParent, TraceState string
+	// the HTTP request. LinkParent is the HTTP request's where both have one.
+	TraceParent, TraceState, LinkParent string
+}
+
+type requestIDKey struct{}
+
+// withRequestID remembers the id of the message that is handled.
+func withRequestID(ctx context.Context, id json.RawMessage) context.Context {
+	if len(id) == 0 || len(id) > 256 {
+		return ctx
+	}
+	return context.WithValue(ctx, requestIDKey{}, strings.Trim(string(id), `"`))
 }
 
 // observed wraps a call in its telemetry.
@@ -41,13 +54,14 @@ func (s *Server) observed(ctx context.Context, req sdk.CallToolRequest, call fun
 	}
 	if m := req.Params.Meta; m != nil {
 		if tp, ok := m.AdditionalFields["traceparent"].(string); ok {
-			c.TraceParent = tp
+			c.LinkParent, c.TraceParent = c.TraceParent, tp
 			c.TraceState, _ = m.AdditionalFields["tracestate"].(string)
 		}
 	}
 	if session := sdkserver.ClientSessionFromContext(ctx); session == nil && c.Transport == "pipe" {
 		c.Session = ""
 	}
+	c.RequestID, _ = ctx.Value(requestIDKey{}).(string)
 	ctx, end := s.cfg.Telemetry.Begin(ctx, c)
 	a := call(ctx)
 	if a.failed {

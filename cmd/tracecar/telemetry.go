@@ -39,13 +39,21 @@ func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, 
 		common = append(common, attribute.String("mcp.protocol.version", c.Protocol))
 	}
 	own := append([]attribute.KeyValue{attribute.String("gen_ai.operation.name", "execute_tool")}, common...)
+	if c.RequestID != "" {
+		own = append(own, attribute.String("jsonrpc.request.id", c.RequestID))
+	}
 	if c.Session != "" {
 		own = append(own, attribute.String("mcp.session.id", c.Session))
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
 		"traceparent": c.TraceParent, "tracestate": c.TraceState,
 	})
-	ctx, span := t.tracer.Start(ctx, c.Method+" "+c.Tool, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(own...))
+	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(own...)}
+	http := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": c.LinkParent})
+	if sc := trace.SpanContextFromContext(http); sc.IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
+	}
+	ctx, span := t.tracer.Start(ctx, c.Method+" "+c.Tool, opts...)
 	start := time.Now()
 	return ctx, func(errorType string) {
 		if errorType != "" {
