@@ -149,6 +149,11 @@ func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 	if err != nil || res.Status != StatusRunning {
 		return res, next
 	}
+	for name, why := range snap.Missing {
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{
+			Severity: "warning", Message: name + " is not shown as it is now: " + why,
+		})
+	}
 	for _, m := range snap.Maps {
 		if len(m.Rows) > r.script.MaxRows {
 			res.Truncated.Rows += uint64(len(m.Rows) - r.script.MaxRows)
