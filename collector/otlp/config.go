@@ -120,7 +120,8 @@ type Span struct {
 	Name string
 	// Kind is "internal" (or ""), "server", "client", "producer", "consumer".
 	Kind string
-	// Start, End and Duration pick fields, by name or place from 1.
+	// Start, End and Duration pick fields, by name or place from 1; of two
+	// printfs Start picks of the first, End of the second.
 	Start, End, Duration string
 	// Unit is of Duration, TimeUnit of Start and End: "ns", "us", "ms", "s".
 	// An empty Unit goes by the ending of the field's name, else both are ns.

@@ -162,18 +162,21 @@ func (s *eventSpan) durationUnit(f fields) time.Duration {
 	return time.Nanosecond
 }
 
-// times gives the start, since boot, and the duration, from raw values.
-func (s *eventSpan) times(f fields) (start, duration time.Duration, ok bool) {
+// times gives the start, since boot, and the duration, from raw values. began
+// is what the first printf of a pair printed, f the second: a name or a place
+// picks a field of its own printf only. For a span of one printf both are the
+// same.
+func (s *eventSpan) times(began, f fields) (start, duration time.Duration, ok bool) {
 	d := s.decl
 	var end time.Duration
 	var ok1, ok2 bool
 	switch {
 	case d.Duration == "":
-		start, ok1 = f.moment(d.Start, s.timeUnit)
+		start, ok1 = began.moment(d.Start, s.timeUnit)
 		end, ok2 = f.moment(d.End, s.timeUnit)
 		duration = end - start
 	case d.End == "":
-		start, ok1 = f.moment(d.Start, s.timeUnit)
+		start, ok1 = began.moment(d.Start, s.timeUnit)
 		duration, ok2 = f.number(d.Duration, s.durationUnit(f))
 	default:
 		end, ok1 = f.moment(d.End, s.timeUnit)

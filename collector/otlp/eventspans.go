@@ -97,7 +97,7 @@ func (es *eventSpans) record(rec *parser.Record) bool {
 
 func (es *eventSpans) use(u use, args fields) {
 	if !u.decl.paired() {
-		es.emit(u.eventSpan, args)
+		es.emit(u.eventSpan, args, args, args)
 		return
 	}
 	es.sweep()
@@ -114,7 +114,7 @@ func (es *eventSpans) use(u use, args fields) {
 			return
 		}
 		delete(es.open, k)
-		es.emit(u.eventSpan, slices.Concat(args, began.fields))
+		es.emit(u.eventSpan, began.fields, args, slices.Concat(args, began.fields))
 		return
 	}
 	if waits || len(es.open) >= maxOpen {
@@ -160,9 +160,10 @@ func (es *eventSpans) end() {
 	clear(es.open)
 }
 
-// emit makes the span.
-func (es *eventSpans) emit(s *eventSpan, f fields) {
-	start, duration, ok := s.times(f)
+// emit makes the span. Its times are of what began it and what ended it, all
+// else is of f.
+func (es *eventSpans) emit(s *eventSpan, began, ended, f fields) {
+	start, duration, ok := s.times(began, ended)
 	if !ok {
 		es.r.stats.count(&es.r.stats.unreadable)
 		return
