@@ -25,7 +25,14 @@ type producer struct {
 	otlp bool // else /metrics, which has one point for each series
 }
 
-// Produce implements metric.Producer.
+// state is what the maps of one run held at one time.
+type state struct {
+	looked  time.Time
+	metrics []metricdata.Metrics
+}
+
+// Produce implements metric.Producer. Runs come in the order of their
+// snapshots' times.
 func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
 	e := p.e
 	e.mu.Lock()
@@ -41,15 +48,17 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 			newest[r.key()] = r
 		}
 	}
+	var states []state
 	for _, r := range runs {
 		r.mu.Lock()
 		switch {
 		case r.ended.IsZero() && !fresh(r):
-		case !r.ended.IsZero() && p.otlp && r.sent:
+		case p.otlp && r.sent():
 		case !p.otlp && newest[r.key()] != r:
 		default:
+			st := state{looked: r.looked}
 			for _, mm := range r.metrics {
-				out.add(mm.metrics())
+				st.metrics = append(st.metrics, mm.metrics()...)
 				if f := mm.taken(); f != nil && p.otlp {
 					done = append(done, func() {
 						r.mu.Lock()
@@ -58,11 +67,18 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 					})
 				}
 			}
-			if !r.ended.IsZero() && p.otlp {
-				done = append(done, r.setSent)
+			states = append(states, st)
+			if p.otlp {
+				done = append(done, func() { r.setExported(st.looked) })
 			}
 		}
 		r.mu.Unlock()
+	}
+	// Prometheus makes a sample of target_info at the earliest and the latest
+	// time of a message, and refuses a message older than the one before.
+	slices.SortStableFunc(states, func(a, b state) int { return a.looked.Compare(b.looked) })
+	for _, st := range states {
+		out.add(st.metrics)
 	}
 	e.mu.Lock()
 	if p.otlp {
@@ -118,7 +134,7 @@ func (e *Exporter) drop(newest map[string]*runState) {
 	held := 0
 	e.runs = slices.DeleteFunc(slices.Clone(e.runs), func(r *runState) bool {
 		r.mu.Lock()
-		ended, sent := r.ended, r.sent || e.cfg.Metrics.URL == ""
+		ended, sent := r.ended, r.sent() || e.cfg.Metrics.URL == ""
 		empty := !ended.IsZero() && !r.anyPoints()
 		r.mu.Unlock()
 		replaced := newest[r.key()] != nil && newest[r.key()] != r
@@ -142,7 +158,7 @@ func (e *Exporter) bound(held int) {
 			continue
 		}
 		r.mu.Lock()
-		if !r.sent && e.cfg.Metrics.URL != "" {
+		if !r.sent() && e.cfg.Metrics.URL != "" {
 			e.self.finalsDropped.Add(1)
 		}
 		r.mu.Unlock()
@@ -172,8 +188,17 @@ func (r *runState) anyPoints() bool {
 	return slices.ContainsFunc(r.metrics, func(mm *mapMetric) bool { return len(mm.points) > 0 })
 }
 
-func (r *runState) setSent() {
+// setExported notes that the state of the maps at that time was received.
+func (r *runState) setExported(looked time.Time) {
 	r.mu.Lock()
-	r.sent = true
+	r.exported = looked
 	r.mu.Unlock()
+}
+
+// sent tells whether the final state was received over OTLP; mu is held. That
+// of a run that was killed is its last snapshot, which may have been received
+// while it was live: once more under its old time, and the whole message would
+// be refused.
+func (r *runState) sent() bool {
+	return !r.ended.IsZero() && r.exported.Equal(r.looked)
 }

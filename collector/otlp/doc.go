@@ -16,7 +16,8 @@
 //
 // At each collection the maps of all live runs whose script asks for Snapshots
 // are read, all at once; the final state of a run that has ended is exported
-// once more at least. Points are made as metricdata by a metric.Producer:
+// once more at least, but for one that was killed, whose last snapshot was
+// received. Points are made as metricdata by a metric.Producer:
 // nothing is replayed through instruments.
 //
 // A metric is named PROBE.MAP, or bpftrace.MAP for runs that no scheduled

@@ -38,8 +38,8 @@ type runState struct {
 	metrics  []*mapMetric
 	attached time.Time
 	looked   time.Time // when the maps were last read
+	exported time.Time // looked of what was last received over OTLP
 	ended    time.Time
-	sent     bool // over OTLP, since it ended
 
 	offset  int64
 	records int64
