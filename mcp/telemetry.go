@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
-	sdkserver "github.com/mark3labs/mcp-go/server"
 )
 
 // Telemetry is told of every tool call. It knows OpenTelemetry; this package
@@ -57,9 +56,6 @@ func (s *Server) observed(ctx context.Context, req sdk.CallToolRequest, call fun
 			c.LinkParent, c.TraceParent = c.TraceParent, tp
 			c.TraceState, _ = m.AdditionalFields["tracestate"].(string)
 		}
-	}
-	if session := sdkserver.ClientSessionFromContext(ctx); session == nil && c.Transport == "pipe" {
-		c.Session = ""
 	}
 	c.RequestID, _ = ctx.Value(requestIDKey{}).(string)
 	ctx, end := s.cfg.Telemetry.Begin(ctx, c)

@@ -92,6 +92,11 @@ async function exercise(name, transport) {
   const detailed = await good('list_probes', { pattern: 'tracepoint:syscalls:sys_enter_openat', details: true });
   assert(detailed.probes[0].args.some((a) => a.name === 'filename'), JSON.stringify(detailed));
 
+  const { scripts } = await good('list_scripts', { query: 'system calls count' });
+  assert(scripts.some((s) => s.name === 'syscall-counts'), JSON.stringify(scripts.map((s) => s.name)));
+  const ready = await good('execute_bpftrace_script', { script: '@library/syscall-counts', timeout: 1 });
+  assert(ready.maps.some((m) => m.rows.length > 0), JSON.stringify(ready));
+
   const started = await good('start_run', { script: `interval:ms:100 { printf("tick\\n"); } ${counting}`, timeout: 60 });
   let cursor = started.cursor;
   await until('events of a live run', async () => {
