@@ -146,7 +146,8 @@ func unpackStrings(b []byte) (ss []string, err error) {
 	return ss, nil
 }
 
-// pack leaves out dir and env: they are not for a helper.
+// pack leaves out dir, env and Limits.Ungrouped: they are not for a helper,
+// whose caller does not choose what bounds root.
 func (r *request) pack() []byte {
 	return packStrings(append([]string{
 		string(r.kind), r.path, r.version.String(), r.source, r.pattern, strconv.FormatBool(r.unsafe), r.tz,

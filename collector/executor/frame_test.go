@@ -16,7 +16,7 @@ import (
 func TestRequestCrossesTheSocketWhole(t *testing.T) {
 	r := &request{
 		kind: kindRun, path: "/usr/bin/bpftrace", version: Version{0, 27, 1, "-rc1"}, source: "BEGIN { \xff }", args: []string{"", "-5", "a b"},
-		pattern: "x:*", unsafe: true, tz: "Europe/Berlin", limits: Limits{1, 2, 3, 4, 5 << 30, 150},
+		pattern: "x:*", unsafe: true, tz: "Europe/Berlin", limits: Limits{false, 1, 2, 3, 4, 5 << 30, 150},
 	}
 	got, err := unpackRequest(r.pack())
 	if err != nil || !reflect.DeepEqual(r, got) {
