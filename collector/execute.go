@@ -41,7 +41,7 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	}
 	if err != nil {
 		run.begun()
-		run.end(outcome{err: err, cancelled: ctx.Err() != nil}, nil)
+		run.end(outcome{err: err, cancelled: ctx.Err() != nil || run.stopped()}, nil)
 		return
 	}
 	defer proc.Close()
@@ -71,7 +71,7 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	exit, lost := proc.Wait()
 	<-watched
 	unguard()
-	o.exit, o.err, o.unguarded = exit, errors.Join(o2, lost), <-unguarded
+	o.exit, o.err, o.lost, o.unguarded = exit, errors.Join(o2, lost), lost != nil, <-unguarded
 	if sample, err := cost.End(); err == nil || sample.At > 0 {
 		o.cost = costOf(sample, exit)
 	}
@@ -120,7 +120,7 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 				return ""
 			}
 		}
-		r.way = printsItself
+		r.way, r.fold.ownPrints = printsItself, true
 		return ""
 	}
 	if kernelmap.Verified(r.version) && !formattedByBpftrace(s) {

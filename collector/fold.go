@@ -28,6 +28,9 @@ type fold struct {
 	records      int64
 	// collecting is set while a snapshot is being printed.
 	collecting *collecting
+	// ownPrints: the script prints no map itself, so each print but the last is
+	// of a snapshot (before 0.22).
+	ownPrints bool
 	// ownProbes is how many attach points tracecar itself added.
 	ownProbes int64
 }
@@ -35,7 +38,12 @@ type fold struct {
 // record takes one record, only read during the call. It is false for one
 // that belongs to a snapshot.
 func (f *fold) record(rec *parser.Record) bool {
-	if f.collecting != nil && f.collecting.record(rec) {
+	if c := f.collecting; c != nil && c.record(rec) {
+		if c.way == printsItself {
+			// It may be bpftrace's last print: nothing tells. prepareSignal
+			// made sure that it is none of the script's.
+			f.mapState(rec)
+		}
 		return false
 	}
 	f.records++
@@ -81,7 +89,15 @@ func (f *fold) result(tables *kernelmap.Tables) *Result {
 		Truncated:      Truncated{Rows: f.rowsLeftOut},
 	}
 	for _, name := range f.maps.names() {
-		m, left := f.buildMap(f.maps.last[name], table(tables, name))
+		t := table(tables, name)
+		same := t
+		if !f.maps.final[name] {
+			same = nil // the kernel has moved on since
+		}
+		m, left := f.buildMap(f.maps.last[name], same)
+		if same == nil {
+			f.upgradeRows(&m, t)
+		}
 		res.Maps = append(res.Maps, m)
 		res.Truncated.Rows += left
 	}

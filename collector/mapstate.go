@@ -23,6 +23,9 @@ type mapPrint struct {
 type mapStates struct {
 	waiting []mapPrint
 	last    map[string]mapPrint
+	// final names the maps that bpftrace printed at its end: the kernel's copy
+	// read after it shows the same state.
+	final map[string]bool
 }
 
 // add takes a print and returns those that are now known to be the script's own.
@@ -66,6 +69,9 @@ func (f *fold) mapState(rec *parser.Record) {
 
 // mapEvents turns the script's own prints into events.
 func (f *fold) mapEvents(prints []mapPrint) {
+	if f.ownPrints {
+		return // all but the last are snapshots
+	}
 	for _, p := range prints {
 		if !f.log.wants() {
 			f.log.skip()
@@ -85,7 +91,12 @@ func (f *fold) finish(tables *kernelmap.Tables, ended bool) {
 	for _, p := range f.maps.flush() {
 		if !ended || f.printedByScript(p.state, tables) {
 			f.mapEvents([]mapPrint{p})
+			continue
 		}
+		if f.maps.final == nil {
+			f.maps.final = map[string]bool{}
+		}
+		f.maps.final[p.state.Name] = true
 	}
 	f.upgradeEvents(tables)
 }
@@ -118,9 +129,12 @@ func (f *fold) prints(name string) bool {
 // upgradeEvents gives rows of intermediate prints the keys that only the
 // kernel's last state tells, where keys were never removed in between.
 func (f *fold) upgradeEvents(tables *kernelmap.Tables) {
-	for _, ev := range f.log.events[f.log.head:] {
-		if ev.Map != nil {
-			f.upgradeRows(ev.Map, table(tables, ev.Map.Name))
+	for i := f.log.head; i < len(f.log.events); i++ {
+		if ev := &f.log.events[i]; ev.Map != nil {
+			m := *ev.Map // readers of the live Result hold the old one
+			m.Rows = slices.Clone(m.Rows)
+			f.upgradeRows(&m, table(tables, m.Name))
+			ev.Map = &m
 		}
 	}
 }

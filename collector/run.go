@@ -172,6 +172,7 @@ func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 
 // outcome is how a run came to its end.
 type outcome struct {
+	lost      bool // how bpftrace ended is not known: the root helper died
 	exit      *executor.Exit
 	err       error // it could not be started, or not be read
 	timedOut  bool
@@ -193,7 +194,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	defer r.mu.Unlock()
 	r.ended = time.Now()
 	r.live = nil
-	ended := o.exit != nil && o.exit.Signal == 0
+	ended := o.exit != nil && o.exit.Signal == 0 && !o.lost
 	r.fold.finish(tables, ended)
 
 	res := r.fold.result(tables)
@@ -240,10 +241,15 @@ func (r *Run) judge(res *Result, o outcome) {
 	switch {
 	case o.err != nil && o.exit == nil:
 		res.Status, res.ExitCode = StatusFailed, -1
+		if o.cancelled {
+			res.Status, o.err = StatusCancelled, errors.New("cancelled before it was started")
+		}
 		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
 	case o.limit != nil:
 		res.Status = StatusKilled
 		res.Diagnostics = append(res.Diagnostics, *o.limit)
+	case o.lost: // why stands below
+		res.Status = StatusKilled
 	case o.exit.Killed:
 		res.Status = StatusKilled
 		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "error",
@@ -285,6 +291,16 @@ func (r *Run) record(rec *parser.Record) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fold.record(rec)
+}
+
+// stopped tells whether Stop was called.
+func (r *Run) stopped() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // setAttached notes that bpftrace has attached all probes.

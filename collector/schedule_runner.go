@@ -20,5 +20,5 @@ func (r *Runner) version(ctx context.Context, sudo bool) (string, error) {
 func (r *Runner) forgetProbe(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.runs = slices.DeleteFunc(r.runs, func(run *Run) bool { return run.script.Probe == name && run.isDone() })
+	r.runs = slices.DeleteFunc(r.runs, func(run *Run) bool { return run.isDone() && run.script.Probe == name })
 }

@@ -88,6 +88,7 @@ func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil && !errors.Is(err, errNoSignal) {
 		return nil, err
 	}
+	after := l.hold.tables(parsed, version) // read after the print
 	snap.Maps = snap.Maps[:0]
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]
@@ -96,7 +97,7 @@ func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
 		case readable(t) && tables.Verified:
 			snap.Maps = append(snap.Maps, r.fold.tableMap(t, m))
 		case ok:
-			snap.Maps = append(snap.Maps, r.printedMap(p, t))
+			snap.Maps = append(snap.Maps, r.printedMap(p, table(after, m.Name)))
 		case err != nil:
 			snap.Missing[m.Name] = err.Error()
 		}
@@ -139,14 +140,20 @@ func (r *Run) signalMaps(ctx context.Context, l *live, expected map[string]bool)
 	if l.way == noSignal {
 		return nil, errNoSignal
 	}
+	if err := r.earlierDone(ctx, l); err != nil {
+		return nil, err
+	}
 	c := newCollecting(l)
 	r.mu.Lock()
 	r.fold.collecting = c
 	r.mu.Unlock()
+	keep := false
 	defer func() {
 		r.mu.Lock()
-		r.fold.collecting = nil
-		r.mu.Unlock()
+		defer r.mu.Unlock()
+		if !keep {
+			r.fold.collecting = nil
+		}
 	}()
 	if err := l.proc.Snapshot(); err != nil {
 		return nil, fmt.Errorf("ask bpftrace for its maps: %w", err)
@@ -173,8 +180,31 @@ func (r *Run) signalMaps(ctx context.Context, l *live, expected map[string]bool)
 		case <-t.C:
 			return nil, fmt.Errorf("bpftrace did not print its maps within %v", signalWait)
 		case <-ctx.Done():
+			keep = l.way == appended // what it still prints is none of the script's
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// earlierDone waits for the prints of a snapshot that its caller gave up.
+func (r *Run) earlierDone(ctx context.Context, l *live) error {
+	r.mu.Lock()
+	old := r.fold.collecting
+	r.mu.Unlock()
+	if old == nil {
+		return ctx.Err()
+	}
+	t := time.NewTimer(signalWait)
+	defer t.Stop()
+	select {
+	case <-old.done:
+		return ctx.Err()
+	case <-t.C: // its end mark was lost
+		return nil
+	case <-l.proc.Done():
+		return ErrNotLive
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -119,16 +119,19 @@ func (d *daemon) take(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if d.auth == nil && (len(cfg.Auth.Tokens) > 0 || cfg.Auth.TLS.ClientCA != "") {
+		return errors.New("nobody was asked for a token at the start: restart tracecar to ask for them")
+	}
+	if d.auth != nil { // the one step that can refuse a good configuration goes first
+		if err := d.auth.SetTokens(tokens(cfg)); err != nil {
+			return err
+		}
+	}
 	if err := d.exporter.SetProbes(otlpProbes(cfg)); err != nil {
 		return err
 	}
 	if err := d.schedule.Apply(probes); err != nil {
 		return err
-	}
-	if d.auth != nil {
-		if err := d.auth.SetTokens(tokens(cfg)); err != nil {
-			return err
-		}
 	}
 	d.roles = roles(cfg)
 	changes := config.Diff(d.cfg, cfg)

@@ -23,6 +23,7 @@ type streamer struct {
 	out   *bufio.Writer
 	err   error // of writing; the run goes on, nothing more is written
 	timer *time.Timer
+	ended bool
 }
 
 // flushAfter is how long a record may wait in the buffer: a reader waits for
@@ -41,12 +42,15 @@ func (s *streamer) Begin(info collector.RunInfo) {
 func (s *streamer) End(*collector.Result) {
 	s.timer.Stop()
 	s.flush()
+	s.mu.Lock()
+	s.ended = true // out is the caller's again
+	s.mu.Unlock()
 }
 
 func (s *streamer) flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
+	if s.err == nil && !s.ended {
 		s.err = s.out.Flush()
 	}
 }

@@ -29,7 +29,7 @@ func runnerOptions(cfg *config.Config) (collector.Options, error) {
 		KeepRuns: l.KeepRuns, KeepFor: l.KeepFor,
 		MaxEvents: l.MaxEvents, MaxRows: l.MaxRows, MaxEventBytes: int(l.MaxEventBytes),
 		MaxOutput: uint64(l.MaxOutput), MaxHelperErrors: uint64(l.MaxHelperErrors),
-		MaxScheduled: max(64, len(cfg.Probes)),
+		MaxScheduled: 1 << 20, // a reload may bring more, and places cost nothing
 		Guard: collector.Guard{
 			// How much is a matter of the role: the operator's runs are not bounded.
 			Budget:     guard.Budget{Window: cfg.Guard.Window},
