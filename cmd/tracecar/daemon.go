@@ -76,7 +76,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 	d.schedule = collector.NewScheduler(d.runner, collector.SchedulerOptions{Logger: log})
 	d.roles = roles(cfg)
 	if face.Telemetry, err = newCallTelemetry(d.exporter.Tracer(), d.exporter.Meter()); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	d.server = mcp.New(d.mcpConfig(face, cfg))
 	d.exporter.WatchProbes(d.schedule.Status)

@@ -2,12 +2,12 @@ package main
 
 import (
 	"net"
-	"net/netip"
 	"slices"
 
 	"tracecar/collector"
 	"tracecar/collector/policy"
 	"tracecar/config"
+	"tracecar/mcp/auth"
 )
 
 // defaultRole is the role of callers that have none of their own. Where nobody
@@ -25,11 +25,7 @@ func defaultRole(cfg *config.Config) string {
 
 func onLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return err == nil && auth.Loopback(host)
 }
 
 // roles gives each script the role of whoever asks for it.

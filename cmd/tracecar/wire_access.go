@@ -88,9 +88,6 @@ func (a *auditSink) Begin(info collector.RunInfo) { a.entry.Run = info.ID }
 
 func (a *auditSink) Record(*parser.Record) {}
 
-// WantsRecords tells the runner that the text of records is not read here.
-func (a *auditSink) WantsRecords() bool { return false }
-
 func (a *auditSink) End(res *collector.Result) {
 	decision := a.entry
 	decision.Event, decision.Outcome = audit.EventDecision, audit.Allowed
