@@ -29,6 +29,7 @@
 //	collector/kernelmap  bpftrace's maps, read out of the kernel
 //	collector/guard    what a run costs, and whether that is too much
 //	collector/mapkey   key texts → typed parts, exact or marked
+//	collector/versions  ranges of bpftrace versions
 //	mcp                tools, resources and prompts over stdio and HTTP
 //	config             one Config from defaults, file, environment, flags
 //	cmd/tracecar       the binary

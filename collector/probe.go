@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tracecar/collector/versions"
 )
 
 // Probe is one scheduled probe: a script with a name, and when to run it.
@@ -79,7 +81,7 @@ func (p *Probe) Validate() error {
 		bad("a script is missing")
 	}
 	for _, v := range p.Variants {
-		if _, err := parseVersionRange(v.Bpftrace); err != nil {
+		if _, err := versions.Parse(v.Bpftrace); err != nil {
 			bad("%w", err)
 		}
 		if strings.TrimSpace(v.Source) == "" {
@@ -137,8 +139,8 @@ func (p Probe) same(q Probe) bool {
 // source picks the script for a version of bpftrace.
 func (p *Probe) source(version string) (string, bool) {
 	i := slices.IndexFunc(p.Variants, func(v Variant) bool {
-		r, err := parseVersionRange(v.Bpftrace)
-		return err == nil && r.holds(version)
+		r, err := versions.Parse(v.Bpftrace)
+		return err == nil && r.Holds(version)
 	})
 	if i >= 0 {
 		return p.Variants[i].Source, true

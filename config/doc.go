@@ -7,6 +7,7 @@
 //	defaults → OTEL_* → tracecar.yaml → TRACECAR_* → flags → Config
 //
 // Call [Load] first. [Config.Watch] tells of changes, [Diff] what they mean.
-// [Schema] is for editors. The package starts nothing and knows no other
-// package of tracecar: cmd turns a Config into the options of each.
+// [Schema] is for editors. The package starts nothing, and knows of
+// tracecar only which texts are ranges of versions: cmd turns a Config into the
+// options of each package.
 package config

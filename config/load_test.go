@@ -118,26 +118,6 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestScriptFor(t *testing.T) {
-	c := load(t, "testdata/good/everything.yaml", testEnv, nil)
-	p, _ := c.Probe("by-version")
-	for _, test := range []struct {
-		version, library string
-		source, ok       bool
-	}{
-		{"0.27.1", "new", false, true},
-		{"v0.22.0", "new", false, true},
-		{"0.17.0", "", true, true},
-		{"0.16.0", "", false, false},
-		{"garbage", "", false, false},
-	} {
-		text, library, ok := p.ScriptFor(test.version)
-		if library != test.library || (text != "") != test.source || ok != test.ok {
-			t.Errorf("%s: %q %q %v", test.version, text, library, ok)
-		}
-	}
-}
-
 func TestCron(t *testing.T) {
 	c := load(t, "testdata/good/everything.yaml", testEnv, nil)
 	p, _ := c.Probe("by-cron")
@@ -148,28 +128,6 @@ func TestCron(t *testing.T) {
 	friday := time.Date(2026, 7, 3, 12, 0, 0, 0, time.UTC)
 	if got, want := s.Next(friday), time.Date(2026, 7, 6, 4, 30, 0, 0, time.UTC); !got.Equal(want) {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestConstraint(t *testing.T) {
-	for _, test := range []struct {
-		constraint, version string
-		want                bool
-	}{
-		{"0.23", "0.23.2", true}, {"0.23", "0.24.0", false}, {"=0.23.2", "0.23.2", true}, {"0.23.1", "0.23.2", false},
-		{">=0.22", "0.22.0", true}, {">=0.22", "0.21.9", false}, {">0.22", "0.22.1", false}, {"> 0.22", "0.23", true},
-		{"<0.23", "0.22.9", true}, {"<0.23", "0.23.0-rc1", false}, {"<=0.23", "0.23.5", true},
-		{">=0.17, <0.23", "0.20.0", true}, {">=0.17,<0.23", "0.23.0", false}, {"1", "1.2.3", true}, {"0.23", "unknown", false},
-	} {
-		c, err := config.ParseConstraint(test.constraint)
-		if err != nil || c.Match(test.version) != test.want {
-			t.Errorf("%q matches %q: %v, %v", test.constraint, test.version, !test.want, err)
-		}
-	}
-	for _, bad := range []string{"", "x", ">=", "0.23.1.4", ">=0.22,", "~0.22", "99999999999999999999"} {
-		if _, err := config.ParseConstraint(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
 	}
 }
 

@@ -156,15 +156,3 @@ func (p *Probe) Cron() (Schedule, error) {
 	}
 	return cron.ParseStandard(p.Schedule)
 }
-
-// ScriptFor picks what the probe runs on a version of bpftrace: the text of
-// the script, or the name of a script of the library. ok is false where no
-// variant fits and the probe has no script of its own.
-func (p *Probe) ScriptFor(bpftrace string) (text, library string, ok bool) {
-	for _, v := range p.Versions {
-		if c, err := ParseConstraint(v.Bpftrace); err == nil && c.Match(bpftrace) {
-			return v.Source, v.Library, true
-		}
-	}
-	return p.Source, p.Library, p.Script != "" || p.File != "" || p.Library != ""
-}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tracecar/collector/versions"
 )
 
 var (
@@ -45,7 +47,7 @@ func (k *check) probe(path string, p *Probe) {
 	for i := range p.Versions {
 		v, inner := &p.Versions[i], joinIndex(join(path, "versions"), i)
 		k.oneOf(inner, "script", v.Script, "file", v.File, "library", v.Library)
-		if _, err := ParseConstraint(v.Bpftrace); err != nil && v.Bpftrace != "" {
+		if _, err := versions.Parse(v.Bpftrace); err != nil && v.Bpftrace != "" {
 			k.fail(join(inner, "bpftrace"), err.Error(), `write ">=0.22", "<0.21", ">=0.17, <0.23" or "0.23"`)
 		}
 	}
