@@ -58,8 +58,12 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 		default:
 			st := state{looked: r.looked}
 			for _, mm := range r.metrics {
+				if !p.otlp {
+					st.metrics = append(st.metrics, mm.shown()...)
+					continue
+				}
 				st.metrics = append(st.metrics, mm.metrics()...)
-				if f := mm.taken(); f != nil && p.otlp {
+				if f := mm.taken(); f != nil {
 					done = append(done, func() {
 						r.mu.Lock()
 						f()

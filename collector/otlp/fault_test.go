@@ -145,9 +145,12 @@ func TestCollectorComesBack(t *testing.T) {
 		e.Flush(ctx)
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
-		return len(rec.metrics) > 0 && len(rec.spans) == 1 && len(rec.logs) == 1
+		return len(rec.metrics) > 0 && len(rec.spans) > 0 && len(rec.logs) > 0
 	})
-	if got := rec.points("p.c"); len(got) != 3 {
+	// What a busy machine answers too late comes twice.
+	got := rec.points("p.c")
+	slices.Sort(got)
+	if got = slices.Compact(got); len(got) != 3 {
 		t.Errorf("%q", got)
 	}
 	if got := rec.points("tracecar.export.failures"); !slices.ContainsFunc(got, func(s string) bool {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 func newTestExporter(t testing.TB, url string, change func(*Config)) *Exporter {
 	t.Helper()
 	to := Target{URL: url, Protocol: GRPC}
-	cfg := Config{Metrics: to, Traces: to, Logs: to, Interval: time.Hour, Timeout: 5 * time.Second, SnapshotTimeout: 20 * time.Second, Version: "1.2.3"}
+	cfg := Config{Metrics: to, Traces: to, Logs: to, Interval: time.Hour, Timeout: hangGuard / 2, SnapshotTimeout: hangGuard / 2, Version: "1.2.3"}
 	if change != nil {
 		change(&cfg)
 	}

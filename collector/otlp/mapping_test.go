@@ -283,6 +283,16 @@ func TestClosedIntervals(t *testing.T) {
 		t.Error("points that were not acknowledged are not sent again")
 	}
 	mm.taken()()
+	if got := mm.metrics(); got != nil { // a look is exported again where no newer one came
+		t.Errorf("points that were received are sent again: %v", got)
+	}
+	mm.update(m, nil, at(0), at(2), true)
+	if got := mm.metrics(); got != nil || mm.taken() != nil {
+		t.Errorf("points that were received are sent again: %v", got)
+	}
+	if got := dump(mm.shown()); !strings.HasSuffix(got, "time=1 1\n") {
+		t.Errorf("the newest closed interval has gone from /metrics: %q", got)
+	}
 	points(4)
 	mm.update(m, nil, at(0), at(4), true)
 	wantDump(t, mm.metrics(), "p.t unit=\"\" gauge\n  {tracecar.probe=p} start=-1 time=2 2\n  {tracecar.probe=p} start=-1 time=3 3\n")

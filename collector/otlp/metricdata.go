@@ -6,18 +6,24 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// metrics gives what the last look saw. Numbers beyond an int64 stand in a
-// metric of the same name beside the others.
-func (mm *mapMetric) metrics() []metricdata.Metrics {
-	if len(mm.points) == 0 {
+// metrics gives what the last look saw and is still to be sent.
+func (mm *mapMetric) metrics() []metricdata.Metrics { return mm.metricsOf(mm.unsent()) }
+
+// shown gives all that the last look saw.
+func (mm *mapMetric) shown() []metricdata.Metrics { return mm.metricsOf(mm.points) }
+
+// metricsOf makes metrics of points. Numbers beyond an int64 stand in a metric
+// of the same name beside the others.
+func (mm *mapMetric) metricsOf(points []point) []metricdata.Metrics {
+	if len(points) == 0 {
 		return nil
 	}
 	var data []metricdata.Aggregation
 	switch mm.shape {
 	case shapeHistogram, shapeStats:
-		data = append(data, mm.histogram())
+		data = append(data, mm.histogram(points))
 	case shapeCounter, shapeUpDown:
-		ints, floats := mm.numbers()
+		ints, floats := numbersOf(points)
 		if len(ints) > 0 {
 			data = append(data, metricdata.Sum[int64]{DataPoints: ints, Temporality: metricdata.CumulativeTemporality, IsMonotonic: mm.shape == shapeCounter})
 		}
@@ -25,7 +31,7 @@ func (mm *mapMetric) metrics() []metricdata.Metrics {
 			data = append(data, metricdata.Sum[float64]{DataPoints: floats, Temporality: metricdata.CumulativeTemporality, IsMonotonic: mm.shape == shapeCounter})
 		}
 	default:
-		ints, floats := mm.numbers()
+		ints, floats := numbersOf(points)
 		if len(ints) > 0 {
 			data = append(data, metricdata.Gauge[int64]{DataPoints: ints})
 		}
@@ -40,10 +46,10 @@ func (mm *mapMetric) metrics() []metricdata.Metrics {
 	return out
 }
 
-func (mm *mapMetric) numbers() (ints []metricdata.DataPoint[int64], floats []metricdata.DataPoint[float64]) {
-	ints = make([]metricdata.DataPoint[int64], 0, len(mm.points))
-	for i := range mm.points {
-		p := &mm.points[i]
+func numbersOf(points []point) (ints []metricdata.DataPoint[int64], floats []metricdata.DataPoint[float64]) {
+	ints = make([]metricdata.DataPoint[int64], 0, len(points))
+	for i := range points {
+		p := &points[i]
 		if p.num.float {
 			floats = append(floats, metricdata.DataPoint[float64]{Attributes: p.attrs, StartTime: p.start, Time: p.time, Value: p.num.f})
 		} else {
@@ -53,17 +59,17 @@ func (mm *mapMetric) numbers() (ints []metricdata.DataPoint[int64], floats []met
 	return ints, floats
 }
 
-func (mm *mapMetric) histogram() metricdata.Aggregation {
+func (mm *mapMetric) histogram(points []point) metricdata.Aggregation {
 	if mm.decl.Exponential && mm.ladder != nil && mm.ladder.octaves && !mm.ladder.negative && mm.decl.Scale == 0 {
-		return mm.exponential()
+		return mm.exponential(points)
 	}
 	h := metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}
 	var bounds []float64
 	if mm.ladder != nil {
 		bounds = mm.ladder.floats(mm.decl.Scale)
 	}
-	for i := range mm.points {
-		p := &mm.points[i]
+	for i := range points {
+		p := &points[i]
 		h.DataPoints = append(h.DataPoints, metricdata.HistogramDataPoint[float64]{
 			Attributes: p.attrs, StartTime: p.start, Time: p.time,
 			Count: p.total, Sum: p.knownSum(), Bounds: bounds, BucketCounts: p.counts,
@@ -74,10 +80,10 @@ func (mm *mapMetric) histogram() metricdata.Aggregation {
 
 // exponential states bpftrace's [2^e, 2^(e+1)-1] as (2^e, 2^(e+1)]: all that
 // OTLP's buckets, open below, allow. 0 and 1 are exact.
-func (mm *mapMetric) exponential() metricdata.Aggregation {
+func (mm *mapMetric) exponential(points []point) metricdata.Aggregation {
 	h := metricdata.ExponentialHistogram[float64]{Temporality: metricdata.CumulativeTemporality}
-	for i := range mm.points {
-		p := &mm.points[i]
+	for i := range points {
+		p := &points[i]
 		dp := metricdata.ExponentialHistogramDataPoint[float64]{
 			Attributes: p.attrs, StartTime: p.start, Time: p.time, Count: p.total, Sum: p.knownSum(),
 		}

@@ -178,6 +178,25 @@ func (r *receiver) points(name string) (out []string) {
 	return out
 }
 
+// times gives the times of all points of a gauge that were received, in order.
+func (r *receiver) times(name string) (out []uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rm := range r.metrics {
+		for _, sm := range rm.ScopeMetrics {
+			for _, m := range sm.Metrics {
+				if m.Name != name {
+					continue
+				}
+				for _, p := range m.GetGauge().GetDataPoints() {
+					out = append(out, p.TimeUnixNano)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // clear forgets the metrics received.
 func (r *receiver) clear() {
 	r.mu.Lock()

@@ -7,8 +7,9 @@ import (
 	"tracecar/collector"
 )
 
-// updateSeries makes points of the closed intervals of a tseries() that were
-// not sent yet: an interval that goes on would change under its time stamp.
+// updateSeries makes points of the closed intervals of a tseries(), from the
+// newest that was sent on: an interval that goes on would change under its
+// time stamp.
 func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
 	for i := range slices.Backward(m.Rows) {
 		r := &m.Rows[i]
@@ -30,7 +31,7 @@ func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
 				open = pt.UnixNano+int64(mm.interval) > at.UnixNano()
 			}
 			n, ok := numberOf(pt.Value, mm.decl.Scale)
-			if open && !mm.ended || !ok || pt.UnixNano <= s.newest {
+			if open && !mm.ended || !ok || pt.UnixNano < s.newest {
 				continue
 			}
 			mm.points = append(mm.points, point{attrs: attrs, time: time.Unix(0, pt.UnixNano), num: n, s: s})
@@ -38,13 +39,31 @@ func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
 	}
 }
 
-// taken returns what notes that the points of the last look were received;
-// nil where nothing depends on it.
+// unsent are the points of the last look that are still to be sent. A look may
+// be exported more than once, so what was taken since it has to be left out.
+func (mm *mapMetric) unsent() []point {
+	if mm.shape != shapeSeries {
+		return mm.points
+	}
+	var out []point
+	for i := range mm.points {
+		if p := &mm.points[i]; p.time.UnixNano() > p.s.newest {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
+// taken returns what notes that the unsent points were received; nil where
+// nothing depends on it.
 func (mm *mapMetric) taken() func() {
-	if mm.shape != shapeSeries || len(mm.points) == 0 {
+	if mm.shape != shapeSeries {
 		return nil
 	}
-	points := mm.points
+	points := mm.unsent()
+	if len(points) == 0 {
+		return nil
+	}
 	return func() {
 		for i := range points {
 			points[i].s.newest = max(points[i].s.newest, points[i].time.UnixNano())
