@@ -60,12 +60,10 @@ func (l *eventLog) since(cursor int64) (events []Event, next int64, gone uint64)
 }
 
 // eventSize is what an event counts against the bound of bytes: its text, and
-// a flat charge for each value beside it.
+// a flat charge for each value beside it. The fields of a printf are not
+// in the log: they are taken out of its text for whoever asks.
 func eventSize(e Event) int {
 	n := 64 + len(e.Data.Text()) + 64*len(e.Data.Elems()) + 64*len(e.Data.Fields())
-	for _, f := range e.Fields {
-		n += 64 + len(f.Value.Text())
-	}
 	if e.Map != nil {
 		n += 256 * len(e.Map.Rows)
 	}

@@ -49,5 +49,6 @@ func (rec *Recording) Fold() (*Result, error) {
 	res := f.result(nil)
 	res.Status, res.BpftraceVersion = StatusCompleted, strings.TrimPrefix(rec.Version, "v")
 	res.Events, _, res.Truncated.Events = f.log.since(0)
+	f.tell(res.Events)
 	return res, rd.Err()
 }

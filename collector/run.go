@@ -113,7 +113,15 @@ func (r *Run) Progress() Progress {
 // dropped before being read are counted in Truncated.Events.
 func (r *Run) Result(cursor int64) (*Result, int64) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	res, next := r.untold(cursor)
+	tr := r.fold.Translator
+	r.mu.Unlock()
+	tr.tell(res.Events) // not under the lock, which the stream needs
+	return res, next
+}
+
+// untold is Result without the fields of printfs, under the lock.
+func (r *Run) untold(cursor int64) (*Result, int64) {
 	var res Result
 	if r.state != nil {
 		res = *r.state
@@ -224,8 +232,12 @@ func (r *Run) finish(res *Result) {
 	r.mu.Lock()
 	r.state = res
 	full := *res
-	full.Events, _, full.Truncated.Events = r.fold.log.since(0)
+	if len(r.sinks) > 0 {
+		full.Events, _, full.Truncated.Events = r.fold.log.since(0)
+	}
+	tr := r.fold.Translator
 	r.mu.Unlock()
+	tr.tell(full.Events)
 	for _, s := range r.sinks {
 		s.End(&full)
 	}

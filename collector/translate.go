@@ -30,7 +30,7 @@ func (t *Translator) Event(rec *parser.Record) (ev Event, ok bool) {
 	switch rec.Type {
 	case parser.TypePrintf:
 		ev.Data = parser.Text(rec.Text)
-		ev.Fields, ev.Inexact = t.printfFields(rec.Text)
+		t.tellFields(&ev)
 	case parser.TypeTime, parser.TypeCat, parser.TypeJoin, parser.TypeSyscall:
 		ev.Data = parser.Text(rec.Text)
 	case parser.TypeValue, parser.TypeTestResult, parser.TypeBenchmark:
@@ -44,6 +44,20 @@ func (t *Translator) Event(rec *parser.Record) (ev Event, ok bool) {
 		return Event{}, false
 	}
 	return ev, true
+}
+
+// tell gives events out of a log the fields of their printfs.
+func (t *Translator) tell(events []Event) {
+	for i := range events {
+		if ev := &events[i]; ev.Type == parser.TypePrintf.String() {
+			t.tellFields(ev)
+		}
+	}
+}
+
+// tellFields gives a printf the arguments that its text tells.
+func (t *Translator) tellFields(ev *Event) {
+	ev.Fields, ev.Inexact = t.printfFields(ev.Data.Text())
 }
 
 // printfFields recovers the arguments of a printf where the script's formats
