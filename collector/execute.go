@@ -132,7 +132,8 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 		return ""
 	}
 	// What cannot be compiled with the probe has to run without it.
-	if check, err := bt.Validate(ctx, r.script.Source+probe, r.script.Args); err != nil || !check.Valid {
+	job := executor.Job{Source: r.script.Source + probe, Args: r.script.Args, Unsafe: r.script.Unsafe}
+	if check, err := bt.Validate(ctx, job); err != nil || !check.Valid {
 		return ""
 	}
 	r.mu.Lock()

@@ -52,6 +52,9 @@ type Probe struct {
 
 	// Sudo asks for sudo where this process is not root.
 	Sudo bool
+	// Unsafe runs it with bpftrace's --unsafe: it may call system() and change
+	// what it observes. A root helper (Sudo) does not allow it.
+	Unsafe bool
 	// Revision stands for whatever else a run of this probe depends on, such
 	// as how its sinks export it: a probe with another Revision has changed.
 	Revision string
@@ -151,7 +154,7 @@ func (p *Probe) source(version string) (string, bool) {
 // script is what one run of the probe asks for.
 func (p *Probe) script(source string) Script {
 	return Script{
-		Source: source, Name: p.Name, Probe: p.Name, Args: p.Args, Timeout: p.Duration, Sudo: p.Sudo,
+		Source: source, Name: p.Name, Probe: p.Name, Args: p.Args, Timeout: p.Duration, Sudo: p.Sudo, Unsafe: p.Unsafe,
 		Snapshots: true, Trigger: "schedule",
 	}
 }

@@ -34,6 +34,8 @@ type ProbeStatus struct {
 	State ProbeState `json:"state"`
 	// Schedule says in words when it runs: "continuous", "10s every 5m0s".
 	Schedule string `json:"schedule"`
+	// Unsafe: it runs with bpftrace's --unsafe.
+	Unsafe bool `json:"unsafe,omitempty"`
 	// RunID is the live run, or "". LastRunID is the newest that ended.
 	RunID     string `json:"run_id,omitempty"`
 	LastRunID string `json:"last_run_id,omitempty"`

@@ -111,7 +111,7 @@ func (s *Scheduler) put(p Probe) {
 		}
 		return
 	}
-	e := &scheduled{probe: p, status: ProbeStatus{Name: p.Name, Schedule: p.describe(), State: ProbeDisabled}}
+	e := &scheduled{probe: p, status: ProbeStatus{Name: p.Name, Schedule: p.describe(), Unsafe: p.Unsafe, State: ProbeDisabled}}
 	s.probes[p.Name] = e
 	on := p.Enabled
 	if old == nil {

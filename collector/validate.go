@@ -63,7 +63,7 @@ func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
 		v.Diagnostics = errorDiagnostics(err)
 		return v
 	}
-	check, err := bt.Validate(ctx, s.Source, s.Args)
+	check, err := bt.Validate(ctx, executor.Job{Source: s.Source, Args: s.Args, Unsafe: s.Unsafe})
 	if err != nil {
 		v.Diagnostics = errorDiagnostics(err)
 		return v

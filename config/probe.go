@@ -37,7 +37,7 @@ type Probe struct {
 	Interval time.Duration `koanf:"interval" min:"100ms"`
 	// Restart says what happens when the bpftrace of a continuous probe ends.
 	Restart Restart `koanf:"restart"`
-	// Unsafe passes --unsafe to bpftrace: the script may call system() and change what it observes.
+	// Unsafe runs this probe with bpftrace's --unsafe: its script may run commands as root, system(), and change what it observes. tracecar must be root itself: its helper behind sudo refuses it.
 	Unsafe bool `koanf:"unsafe"`
 	// MaxSeries bounds the series of each map; left out: the one of limits.
 	MaxSeries int `koanf:"max_series" min:"1" max:"1000000"`

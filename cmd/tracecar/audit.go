@@ -70,6 +70,9 @@ func auditLine(e audit.Entry) string {
 	if len(e.Script.SHA256) >= 12 {
 		line += "  script " + e.Script.SHA256[:12]
 	}
+	if e.Script.Unsafe {
+		line += "  unsafe"
+	}
 	for _, b := range e.Broken {
 		line += fmt.Sprintf("  broke %s at %d:%d", b.Rule, b.Line, b.Column)
 	}

@@ -88,11 +88,14 @@ func checkProbe(ctx context.Context, b *strings.Builder, r *collector.Runner, p 
 		b.WriteString("  error: no variant fits the installed bpftrace\n")
 		return false
 	}
-	v := r.Validate(ctx, collector.Script{Source: source, Args: p.Args, Sudo: p.Sudo})
+	v := r.Validate(ctx, collector.Script{Source: source, Args: p.Args, Sudo: p.Sudo, Unsafe: p.Unsafe})
 	for _, d := range v.Diagnostics {
 		if !d.Noise {
 			b.WriteString("  " + strings.ReplaceAll(strings.TrimSuffix(text.Diagnostic(d), "\n"), "\n", "\n  ") + "\n")
 		}
+	}
+	if p.Unsafe {
+		b.WriteString("  unsafe: runs with --unsafe, so it may run commands as root and change what it observes\n")
 	}
 	for _, ap := range v.Probes {
 		if ap.Matches > 1 {

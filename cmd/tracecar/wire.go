@@ -59,7 +59,7 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 			Name: p.Name, Args: p.Args, Enabled: p.Enabled,
 			Every: p.Every, Cron: p.Schedule, Duration: p.Duration, Jitter: p.Jitter,
 			BackoffMin: p.Restart.Min, BackoffMax: p.Restart.Max, GiveUpAfter: p.Restart.GiveUpAfter,
-			Sudo: cfg.Bpftrace.Sudo,
+			Sudo: cfg.Bpftrace.Sudo, Unsafe: p.Unsafe,
 			// How a run is exported is fixed when it begins.
 			Revision: fmt.Sprintf("%v %v %v %v", p.Metrics, p.Spans, p.Logs, p.MaxSeries),
 		}
@@ -89,9 +89,6 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 				source = s.Source
 			}
 			probe.Variants = append(probe.Variants, collector.Variant{Bpftrace: v.Bpftrace, Source: source})
-		}
-		if p.Unsafe {
-			return nil, cfg.At(fmt.Sprintf("probes[%d].unsafe", i), "unsafe probes are not supported", "remove it, and what needs it from the script")
 		}
 		out = append(out, probe)
 	}

@@ -99,7 +99,7 @@ func TestRealValidate(t *testing.T) {
 			{source: `BEGIN { @a = ; }`, line: 1, column: 14, message: "syntax"},
 			{source: `BEGIN { system("id"); }`, line: 1, column: 9, message: "unsafe", hint: "allowed"},
 		} {
-			check, err := bt.Validate(testContext(t, time.Minute), tc.source, []string{tc.arg})
+			check, err := bt.Validate(testContext(t, time.Minute), Job{Source: tc.source, Args: []string{tc.arg}})
 			if err != nil {
 				t.Fatal(err)
 			}

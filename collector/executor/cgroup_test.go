@@ -74,7 +74,7 @@ func TestRealBpftraceHasItsOwnGroup(t *testing.T) {
 			t.Errorf("left over: %v", left)
 		}
 		// A check compiles too.
-		if c, err := limited.Validate(testContext(t, time.Minute), `BEGIN { }`, nil); err != nil || !c.Valid {
+		if c, err := limited.Validate(testContext(t, time.Minute), Job{Source: `BEGIN { }`}); err != nil || !c.Valid {
 			t.Errorf("%+v, %v", c, err)
 		}
 		if left := ours(t, place); len(left) > 0 {

@@ -181,7 +181,7 @@ func tour(ctx context.Context, bt *Bpftrace) error {
 		return fmt.Errorf("info: %w", err)
 	}
 	fmt.Println("btf", info.Features["btf"])
-	check, err := bt.Validate(ctx, "BEGIN { cuont(); }", nil)
+	check, err := bt.Validate(ctx, Job{Source: "BEGIN { cuont(); }"})
 	if err != nil {
 		return fmt.Errorf("validate: %w", err)
 	}
@@ -228,7 +228,7 @@ func bare(ctx context.Context, cfg Config) error {
 		fmt.Println("problem", p.What)
 	}
 	for range 2 {
-		check, err := bt.Validate(ctx, "tracepoint:syscalls:sys_enter_openat { }", nil)
+		check, err := bt.Validate(ctx, Job{Source: "tracepoint:syscalls:sys_enter_openat { }"})
 		if err != nil {
 			return err
 		}

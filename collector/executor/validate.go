@@ -17,18 +17,19 @@ type Check struct {
 // validateDeadline leaves room for wildcards; a compile bomb takes minutes.
 const validateDeadline = 60 * time.Second
 
-// Validate has bpftrace parse and type-check a script and look up its probes;
-// nothing is loaded or attached. Up to 0.23 bpftrace accepts a kprobe that
-// does not exist. The error says that no verdict was reached.
-func (b *Bpftrace) Validate(ctx context.Context, source string, args []string) (*Check, error) {
+// Validate has bpftrace parse and type-check a script and look up its probes,
+// as it would to run it (Job.Dir aside); nothing is loaded or attached. Up to
+// 0.23 bpftrace accepts a kprobe that does not exist. The error says that no
+// verdict was reached.
+func (b *Bpftrace) Validate(ctx context.Context, job Job) (*Check, error) {
 	r := b.request(kindValidate)
-	r.source, r.args = source, args
+	r.source, r.args, r.unsafe = job.Source, job.Args, job.Unsafe
 	a, err := b.ask(ctx, r, validateDeadline)
 	if err != nil {
 		return nil, err
 	}
 	c := &Check{Exit: a.exit, Valid: a.exit.Signal == 0 && a.exit.Code == 0}
-	c.Diagnostics = append(ParseDiagnostics(a.exit.Stderr, source), ParseDiagnostics(a.stdout, source)...)
+	c.Diagnostics = append(ParseDiagnostics(a.exit.Stderr, job.Source), ParseDiagnostics(a.stdout, job.Source)...)
 	c.Diagnostics = append(c.Diagnostics, a.exit.memoryDiagnostics()...)
 	b.AddHints(ctx, c.Diagnostics)
 	return c, nil

@@ -190,7 +190,7 @@ func TestDressLive(t *testing.T) {
 		accepted := 0
 		for seed := range uint64(n) {
 			src := dressed(seed)
-			check, err := bt.Validate(t.Context(), src, []string{"1"})
+			check, err := bt.Validate(t.Context(), executor.Job{Source: src, Args: []string{"1"}})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, src)
 			}
