@@ -12,12 +12,12 @@ cd "$(dirname "$0")/.."
 check_go
 root=$PWD
 module=$root/collector/otlp/e2e
-strict=
-if [ "${TRACECAR_REQUIRE_REAL:-}" = 1 ] || [ -n "${CI:-}" ]; then strict=-strict; fi
+if [ -n "${CI:-}" ]; then TRACECAR_REQUIRE_REAL=1; fi
+export TRACECAR_REQUIRE_REAL="${TRACECAR_REQUIRE_REAL:-}"
 
 # give_up REASON: a failure where the tests are required, else a skip that nobody overlooks.
 give_up() {
-  [ -z "$strict" ] || die "the end-to-end tests cannot run: $1"
+  [ "$TRACECAR_REQUIRE_REAL" != 1 ] || die "the end-to-end tests cannot run: $1"
   say "==== SKIPPED: the end-to-end tests: $1"
   exit 0
 }
@@ -44,10 +44,5 @@ mkdir -p .cache/e2e
 # Not more at once than the machine bears beside others: linking takes a gigabyte each.
 (cd "$module" && nice "$GO" build -trimpath -o "$root/.cache/e2e/" ./otelcol ./promserver)
 
-"$GO" build -o "$work/testreport" .ci/testreport.go
 # The packages one after the other: they share one kernel.
-{
-  status=0
-  (cd "$module" && "$GO" test -json -p 1 -count=1 -timeout 20m "$@" ./...) 2>&1 || status=$?
-  echo "go test: exit status $status"
-} | "$work/testreport" $strict -allow .ci/allowed-skips
+sh .ci/go-test.sh -C "$module" -p=1 -count=1 -timeout=20m "$@" ./...

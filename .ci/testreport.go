@@ -4,7 +4,9 @@
 // skip that the -allow file does not name is a failure.
 //
 // It exits 0 only when go test said it succeeded (the line "go test: exit status 0" that go-test.sh
-// adds), at least one package was tested, and no skip was unexpected.
+// adds), at least one package was tested, and no skip was unexpected. Where nothing is wrong but
+// tests that failed, the -again file gets them, PACKAGE TEST a line: what may be run again, alone.
+// A data race, a panic and a package that did not end are never among them.
 package main
 
 import (
@@ -21,6 +23,7 @@ import (
 func main() {
 	strict := flag.Bool("strict", false, "fail on a skip that -allow does not name")
 	allow := flag.String("allow", "", "`file` of allowed skips: package, test, text of the reason")
+	again := flag.String("again", "", "`file` to write the failed tests to")
 	flag.Parse()
 	var allowed []allowance
 	if *allow != "" {
@@ -38,9 +41,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(2)
 	}
-	if !r.finish() {
-		os.Exit(1)
+	if r.finish() {
+		return
 	}
+	if *again != "" {
+		if err := os.WriteFile(*again, []byte(strings.Join(r.again(), "")), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, "testreport:", err)
+		}
+	}
+	os.Exit(1)
 }
 
 // event is one line of `go test -json`; see `go doc test2json`.
@@ -89,10 +98,23 @@ type report struct {
 	packages       int
 	passed, failed int
 	succeeded      bool // go test's own exit status was 0
+
+	broken     []string        // PACKAGE TEST of the outermost tests that failed
+	failedIn   map[string]bool // packages that broken accounts for
+	unexpected int             // skips
+	hopeless   bool            // something failed that is no test's own failure
 }
 
 func newReport(out io.Writer, allowed []allowance, strict bool) *report {
-	return &report{out: out, allowed: allowed, strict: strict, open: map[string]map[string][]string{}}
+	return &report{out: out, allowed: allowed, strict: strict, open: map[string]map[string][]string{}, failedIn: map[string]bool{}}
+}
+
+// again lists the tests that may be run again: none where more than tests failed.
+func (r *report) again() []string {
+	if r.hopeless || r.packages == 0 || r.strict && r.unexpected > 0 {
+		return nil
+	}
+	return r.broken
 }
 
 func (r *report) read(in io.Reader) error {
@@ -138,6 +160,11 @@ func (r *report) event(e event) {
 	case "fail":
 		r.failed++
 		r.print(tests[e.Test]...)
+		r.hopeless = r.hopeless || grave.MatchString(strings.Join(tests[e.Test], ""))
+		if !strings.Contains(e.Test, "/") {
+			r.broken = append(r.broken, e.Package+" "+e.Test+"\n")
+			r.failedIn[e.Package] = true
+		}
 	case "skip":
 		r.skip(e.Package, e.Test, tests[e.Test])
 	default: // run, pause, cont, bench, artifacts
@@ -145,6 +172,9 @@ func (r *report) event(e event) {
 	}
 	delete(tests, e.Test)
 }
+
+// grave is what no second run makes good.
+var grave = regexp.MustCompile(`(?m)race detected during|^panic: |^fatal error: `)
 
 func (r *report) packageEvent(e event) {
 	switch e.Action {
@@ -159,7 +189,9 @@ func (r *report) packageEvent(e event) {
 		// What the tests said that had not ended: a panic, a deadline, an os.Exit.
 		for _, output := range r.open[e.Package] {
 			r.print(output...)
+			r.hopeless = true
 		}
+		r.hopeless = r.hopeless || !r.failedIn[e.Package]
 	default:
 		return
 	}
@@ -186,15 +218,15 @@ func (r *report) skip(pkg, test string, output []string) {
 
 // finish prints the summary and reports whether all is well.
 func (r *report) finish() bool {
-	unexpected := r.printSkips()
+	r.unexpected = r.printSkips()
 	r.print(fmt.Sprintf("tests: %d passed, %d failed, %d skipped (packages: %d)\n", r.passed, r.failed, len(r.skips), r.packages))
 	switch {
 	case r.packages == 0:
 		r.print("FAIL: no package was tested\n")
 	case !r.succeeded || r.failed > 0:
 		r.print("FAIL: go test failed\n")
-	case r.strict && unexpected > 0:
-		r.print(fmt.Sprintf("FAIL: %d tests that must run here were skipped\n", unexpected))
+	case r.strict && r.unexpected > 0:
+		r.print(fmt.Sprintf("FAIL: %d tests that must run here were skipped\n", r.unexpected))
 	case r.strict && r.passed == 0:
 		r.print("FAIL: no test ran\n")
 	default:

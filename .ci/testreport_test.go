@@ -84,3 +84,35 @@ func TestAllowedNeedsReason(t *testing.T) {
 		t.Error("an allowed skip without a reason was accepted")
 	}
 }
+
+func TestAgain(t *testing.T) {
+	const failed = `{"Action":"output","Package":"p","Test":"TestA/x","Output":"    a_test.go:1: wrong\n"}
+{"Action":"fail","Package":"p","Test":"TestA/x"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+`
+	const end = `{"Action":"fail","Package":"p"}
+go test: exit status 1
+`
+	tests := []struct{ name, in, want string }{
+		{"one test", ran + failed + end, "p TestA\n"},
+		{"a race", `{"Action":"output","Package":"p","Test":"TestA/x","Output":"    testing.go:1712: race detected during execution of test\n"}` + "\n" + failed + end, ""},
+		{"a panic", `{"Action":"output","Package":"p","Test":"TestA/x","Output":"panic: boom\n"}` + "\n" + failed + end, ""},
+		{"a test without end", `{"Action":"output","Package":"p","Test":"TestC","Output":"=== RUN   TestC\n"}` + "\n" + failed + end, ""},
+		{"a package without a failed test", ran + end, ""},
+		{"a skip as well", failed + skipped + end, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newReport(&strings.Builder{}, nil, true)
+			if err := r.read(strings.NewReader(tt.in)); err != nil {
+				t.Fatal(err)
+			}
+			if r.finish() {
+				t.Error("all is well")
+			}
+			if got := strings.Join(r.again(), ""); got != tt.want {
+				t.Errorf("again: %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
