@@ -40,6 +40,10 @@ type Probe struct {
 	// at most Every; the interval itself does not drift.
 	Jitter time.Duration
 
+	// Interval is the least time between two reads of a continuous probe's
+	// maps, whoever reads them; 0: every reader reads.
+	Interval time.Duration
+
 	// BackoffMin is the wait after a first failure (default 1 s); it doubles
 	// with each further failure in a row up to BackoffMax (default 1 min), and
 	// is then shortened by up to a quarter, at random. For a continuous probe
@@ -94,7 +98,7 @@ func (p *Probe) Validate() error {
 	for _, d := range []struct {
 		name string
 		d    time.Duration
-	}{{"every", p.Every}, {"duration", p.Duration}, {"jitter", p.Jitter}, {"the shortest back-off", p.BackoffMin}, {"the longest back-off", p.BackoffMax}} {
+	}{{"every", p.Every}, {"duration", p.Duration}, {"jitter", p.Jitter}, {"interval", p.Interval}, {"the shortest back-off", p.BackoffMin}, {"the longest back-off", p.BackoffMax}} {
 		if d.d < 0 {
 			bad("%s is negative: %v", d.name, d.d)
 		}
@@ -106,6 +110,8 @@ func (p *Probe) Validate() error {
 		bad("the duration of its windows is missing")
 	case !p.Periodic() && (p.Duration > 0 || p.Jitter > 0):
 		bad("a continuous probe has no windows: duration and jitter mean nothing")
+	case p.Periodic() && p.Interval > 0:
+		bad("a periodic probe is read at the end of its windows: interval means nothing")
 	case p.Every > 0 && p.Jitter > p.Every:
 		bad("jitter (%v) is longer than every (%v)", p.Jitter, p.Every)
 	}
@@ -155,7 +161,7 @@ func (p *Probe) source(version string) (string, bool) {
 func (p *Probe) script(source string) Script {
 	return Script{
 		Source: source, Name: p.Name, Probe: p.Name, Args: p.Args, Timeout: p.Duration, Sudo: p.Sudo, Unsafe: p.Unsafe,
-		Snapshots: true, Trigger: "schedule",
+		Snapshots: true, SnapshotInterval: p.Interval, Trigger: "schedule",
 	}
 }
 

@@ -1,6 +1,10 @@
 package collector
 
-import "tracecar/parser"
+import (
+	"time"
+
+	"tracecar/parser"
+)
 
 // Status says how a run ended.
 type Status string
@@ -38,8 +42,20 @@ type Result struct {
 	LostEvents      uint64       `json:"lost_events"`
 	Diagnostics     []Diagnostic `json:"diagnostics"`
 	Truncated       Truncated    `json:"truncated"`
+	// Snapshot is there where Maps show a live run as it was at one moment; nil
+	// where they are as last printed.
+	Snapshot *SnapshotInfo `json:"snapshot,omitempty"`
 	// Cost is nil where no bpftrace was started, and for recordings.
 	Cost *Cost `json:"cost,omitempty"`
+}
+
+// SnapshotInfo says which moment the maps of a live run's Result are of.
+type SnapshotInfo struct {
+	// Time is when they were read: at most Script.SnapshotInterval ago.
+	Time time.Time `json:"time"`
+	// Missing names the maps that could not be read, with why. They are in the
+	// Result as last printed, or not at all.
+	Missing map[string]string `json:"missing,omitempty"`
 }
 
 // Truncated counts what a limit left out of a Result.

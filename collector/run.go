@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,9 @@ type Run struct {
 	stop     chan struct{}
 
 	snapMu sync.Mutex // one snapshot at a time
+	// snapshot is the newest, kept under mu while the run lives and where its
+	// Script has a SnapshotInterval.
+	snapshot *Snapshot
 
 	mu         sync.Mutex
 	fold       *fold
@@ -151,16 +155,23 @@ func (r *Run) skipsText() bool {
 func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 	snap, err := r.Snapshot(ctx)
 	res, next := r.Result(cursor)
-	if res.Status == StatusRunning {
-		res.Cost = r.Cost()
-	}
-	if err != nil || res.Status != StatusRunning {
+	if res.Status != StatusRunning {
 		return res, next
 	}
-	for name, why := range snap.Missing {
-		res.Diagnostics = append(res.Diagnostics, Diagnostic{
-			Severity: "warning", Message: name + " is not shown as it is now: " + why,
-		})
+	res.Cost = r.Cost()
+	warn := func(what string, why string) {
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "warning", Message: what + " not shown as of now: " + why})
+	}
+	switch {
+	case errors.Is(err, ErrNotLive):
+		return res, next // its probes are not attached yet
+	case err != nil:
+		warn("the maps are", err.Error())
+		return res, next
+	}
+	res.Snapshot = &SnapshotInfo{Time: snap.Time.Round(0), Missing: snap.Missing}
+	for _, name := range slices.Sorted(maps.Keys(snap.Missing)) {
+		warn(name+" is", snap.Missing[name])
 	}
 	for _, m := range snap.Maps {
 		if len(m.Rows) > r.script.MaxRows {
@@ -201,7 +212,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = time.Now()
-	r.live = nil
+	r.live, r.snapshot = nil, nil
 	ended := o.exit != nil && o.exit.Signal == 0 && !o.lost
 	r.fold.finish(tables, ended)
 

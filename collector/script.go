@@ -44,6 +44,10 @@ type Script struct {
 	// Snapshots prepares the run for Run.Snapshot; it costs a check of the
 	// script where bpftrace has to print maps itself.
 	Snapshots bool
+	// SnapshotInterval is the least time between two reads of the run's maps:
+	// within it Run.Snapshot gives the state it read last, whoever asks. 0:
+	// every Snapshot reads.
+	SnapshotInterval time.Duration
 	// Trigger says how the request came: "mcp", "cli", "http", "schedule".
 	Trigger string
 	// Caller says who asked.

@@ -18,7 +18,8 @@ import (
 	"tracecar/parser/script"
 )
 
-// Snapshot is the state of a live run's maps at one instant.
+// Snapshot is the state of a live run's maps at one instant. Several readers
+// may share one: it must not be changed.
 type Snapshot struct {
 	// Attached is when the probes were attached: maps are cumulative since then.
 	Attached time.Time
@@ -59,16 +60,43 @@ const (
 )
 
 // Snapshot reads the maps of a live run without stopping it: from the kernel
-// where that is exact, else from what bpftrace prints at a signal.
+// where that is exact, else from what bpftrace prints at a signal. Where its
+// Script has a SnapshotInterval, a snapshot that is not that old yet is given
+// again: Snapshot.Time tells.
 func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
 	r.snapMu.Lock()
 	defer r.snapMu.Unlock()
 	r.mu.Lock()
-	l, attached, parsed, version := r.live, r.attachedAt, r.fold.script, r.version
+	l, attached, last := r.live, r.attachedAt, r.snapshot
+	least := r.script.SnapshotInterval
 	r.mu.Unlock()
 	if l == nil || attached.IsZero() {
 		return nil, ErrNotLive
 	}
+	if last != nil && time.Since(last.Time) < least-rhythm(least) {
+		return last, nil
+	}
+	snap, err := r.readMaps(ctx, l, attached)
+	if err == nil && least > 0 {
+		r.mu.Lock()
+		if r.live != nil {
+			r.snapshot = snap
+		}
+		r.mu.Unlock()
+	}
+	return snap, err
+}
+
+// rhythm is how much earlier than its interval a snapshot may be read again: a
+// reader that comes at the same interval comes now and then a little early,
+// and would get each state twice.
+func rhythm(interval time.Duration) time.Duration { return min(interval/10, time.Second) }
+
+// readMaps makes a snapshot.
+func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snapshot, error) {
+	r.mu.Lock()
+	parsed, version := r.fold.script, r.version
+	r.mu.Unlock()
 	snap := &Snapshot{Attached: attached, Maps: []Map{}, Missing: map[string]string{}}
 	tables := l.hold.tables(parsed, version)
 	snap.Time = time.Now()

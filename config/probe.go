@@ -33,7 +33,7 @@ type Probe struct {
 	Duration time.Duration `koanf:"duration" min:"1ms"`
 	// Jitter delays each window by a random time up to this, so that not all hosts trace at once.
 	Jitter time.Duration `koanf:"jitter"`
-	// Interval is how often a continuous probe's maps are read; left out: otlp's interval.
+	// Interval is the least time between two reads of a continuous probe's maps, whoever reads: an export, a scrape, /api/probes, get_run. In between they get the state that was read last, with its time; over OTLP it is sent once. Left out: every reader reads. Prometheus looks back 5 minutes: keep it shorter than that.
 	Interval time.Duration `koanf:"interval" min:"100ms"`
 	// Restart says what happens when the bpftrace of a continuous probe ends.
 	Restart Restart `koanf:"restart"`

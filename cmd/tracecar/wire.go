@@ -57,7 +57,7 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 		p := &cfg.Probes[i]
 		probe := collector.Probe{
 			Name: p.Name, Args: p.Args, Enabled: p.Enabled,
-			Every: p.Every, Cron: p.Schedule, Duration: p.Duration, Jitter: p.Jitter,
+			Every: p.Every, Cron: p.Schedule, Interval: p.Interval, Duration: p.Duration, Jitter: p.Jitter,
 			BackoffMin: p.Restart.Min, BackoffMax: p.Restart.Max, GiveUpAfter: p.Restart.GiveUpAfter,
 			Sudo: cfg.Bpftrace.Sudo, Unsafe: p.Unsafe,
 			// How a run is exported is fixed when it begins.

@@ -53,7 +53,7 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 		r.mu.Lock()
 		switch {
 		case r.ended.IsZero() && !fresh(r):
-		case p.otlp && r.sent():
+		case p.otlp && (r.sent() || r.sentLive()):
 		case !p.otlp && newest[r.key()] != r:
 		default:
 			st := state{looked: r.looked}
@@ -198,6 +198,15 @@ func (r *runState) setExported(looked time.Time) {
 	r.exported = looked
 	r.mu.Unlock()
 }
+
+// sentLive tells whether the state of a run that is read at an interval of its
+// own was received over OTLP already; mu is held.
+func (r *runState) sentLive() bool {
+	return r.interval() > 0 && !r.looked.IsZero() && r.exported.Equal(r.looked)
+}
+
+// interval is the least time between two reads of the run's maps; 0: none.
+func (r *runState) interval() time.Duration { return r.info.Script.SnapshotInterval }
 
 // sent tells whether the final state was received over OTLP; mu is held. That
 // of a run that was killed is its last snapshot, which may have been received

@@ -18,6 +18,9 @@ import (
 // gives to the same metrics when it gets them over OTLP: dots become
 // underscores, units and _total are added.
 //
+// Samples have no timestamp, and so that of the scrape, but for those of a
+// probe with an interval of its own: they have the time its maps were read.
+//
 // A histogram whose sum nobody knows has no _sum line. Of a tseries() the
 // newest closed interval is shown. Exponential histograms have no text form
 // and are left out.
@@ -42,8 +45,22 @@ func (e *Exporter) PrometheusHandler() http.Handler {
 		}
 		b := bufio.NewWriterSize(out, 64<<10)
 		defer b.Flush()
-		writeText(b, &rm, open)
+		page := textWriter{b: b, open: open, dated: e.dated()}
+		page.all(&rm)
 	})
+}
+
+// dated names the probes that are read at an interval of their own.
+func (e *Exporter) dated() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	probes := map[string]bool{}
+	for _, r := range e.runs {
+		if r.interval() > 0 {
+			probes[text(r.info.Script.Probe)] = true
+		}
+	}
+	return probes
 }
 
 func (e *Exporter) scrape(ctx context.Context, rm *metricdata.ResourceMetrics) error {
@@ -58,11 +75,10 @@ type family struct {
 	metrics                []*metricdata.Metrics
 }
 
-// writeText writes all metrics; open is OpenMetrics.
-func writeText(b *bufio.Writer, rm *metricdata.ResourceMetrics, open bool) {
-	target := textWriter{b: b, open: open}
-	target.head(&family{name: "target_info", kind: "gauge", help: "Target metadata"})
-	target.sample("target_info", *rm.Resource.Set(), "1")
+// all writes all metrics.
+func (w *textWriter) all(rm *metricdata.ResourceMetrics) {
+	w.head(&family{name: "target_info", kind: "gauge", help: "Target metadata"})
+	w.sample("target_info", *rm.Resource.Set(), "1", "")
 	var families []*family
 	byName := map[string]*family{}
 	for i := range rm.ScopeMetrics {
@@ -86,10 +102,10 @@ func writeText(b *bufio.Writer, rm *metricdata.ResourceMetrics, open bool) {
 	}
 	slices.SortFunc(families, func(x, y *family) int { return strings.Compare(x.name, y.name) })
 	for _, f := range families {
-		target.family(f)
+		w.family(f)
 	}
-	if open {
-		target.line("# EOF")
+	if w.open {
+		w.line("# EOF")
 	}
 }
 

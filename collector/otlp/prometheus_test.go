@@ -66,7 +66,7 @@ x_lat_microseconds_created{a_b="q\"u\\o\nte",n="-1"} 1700000000.000
 	} {
 		var out strings.Builder
 		b := bufio.NewWriter(&out)
-		writeText(b, rm, open)
+		(&textWriter{b: b, open: open}).all(rm)
 		b.Flush()
 		got := strings.ReplaceAll(out.String(), "9.223372036854776e+18", "9.223372036854775808e+18")
 		if got != want {

@@ -12,8 +12,9 @@ import (
 
 // textWriter writes families, each with one line a sample.
 type textWriter struct {
-	b    *bufio.Writer
-	open bool
+	b     *bufio.Writer
+	open  bool            // OpenMetrics
+	dated map[string]bool // probes whose samples bear their time
 }
 
 func (w *textWriter) head(f *family) {
@@ -43,9 +44,27 @@ func (w *textWriter) line(parts ...string) {
 	_ = w.b.WriteByte('\n')
 }
 
-func (w *textWriter) sample(name string, set attribute.Set, value string) {
-	w.line(name, labelsText(set), " ", value)
+func (w *textWriter) sample(name string, set attribute.Set, value, stamp string) {
+	w.line(name, labelsText(set), " ", value, stamp)
 }
+
+// stamp is the timestamp of a point as the end of its lines, "" for none.
+func (w *textWriter) stamp(set attribute.Set, at time.Time) string {
+	if len(w.dated) == 0 {
+		return ""
+	}
+	probe, _ := set.Value(attrProbe)
+	switch {
+	case !w.dated[probe.AsString()]:
+		return ""
+	case w.open:
+		return " " + unixText(at)
+	}
+	return " " + strconv.FormatInt(at.UnixMilli(), 10)
+}
+
+// unixText is a time as OpenMetrics writes it.
+func unixText(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', 3, 64) }
 
 func (w *textWriter) family(f *family) {
 	w.head(f)
@@ -74,16 +93,17 @@ func (w *textWriter) family(f *family) {
 func numbers[N int64 | float64](w *textWriter, f *family, name string, ps []metricdata.DataPoint[N], created bool) {
 	for i := range ps {
 		p := &ps[i]
-		w.sample(name, p.Attributes, numberText(p.Value))
+		stamp := w.stamp(p.Attributes, p.Time)
+		w.sample(name, p.Attributes, numberText(p.Value), stamp)
 		if created {
-			w.created(f, p.Attributes, p.StartTime)
+			w.created(f, p.Attributes, p.StartTime, stamp)
 		}
 	}
 }
 
-func (w *textWriter) created(f *family, set attribute.Set, start time.Time) {
+func (w *textWriter) created(f *family, set attribute.Set, start time.Time, stamp string) {
 	if w.open && !start.IsZero() {
-		w.sample(f.name+"_created", set, strconv.FormatFloat(float64(start.UnixMilli())/1e3, 'f', 3, 64))
+		w.sample(f.name+"_created", set, unixText(start), stamp)
 	}
 }
 
@@ -110,20 +130,21 @@ func histograms[N int64 | float64](w *textWriter, f *family, ps []metricdata.His
 	for i := range ps {
 		p := &ps[i]
 		var below uint64
+		stamp := w.stamp(p.Attributes, p.Time)
 		bucket := f.name + "_bucket{" // the labels are the same for all of a point's lines
 		if labels := labelsText(p.Attributes); labels != "" {
 			bucket = f.name + "_bucket" + labels[:len(labels)-1] + ","
 		}
 		for j, bound := range p.Bounds {
 			below += p.BucketCounts[j]
-			w.line(bucket, `le="`, boundText(bound, w.open), `"} `, strconv.FormatUint(below, 10))
+			w.line(bucket, `le="`, boundText(bound, w.open), `"} `, strconv.FormatUint(below, 10), stamp)
 		}
-		w.line(bucket, `le="+Inf"} `, strconv.FormatUint(p.Count, 10))
+		w.line(bucket, `le="+Inf"} `, strconv.FormatUint(p.Count, 10), stamp)
 		if sum := float64(p.Sum); !math.IsNaN(sum) {
-			w.sample(f.name+"_sum", p.Attributes, numberText(p.Sum))
+			w.sample(f.name+"_sum", p.Attributes, numberText(p.Sum), stamp)
 		}
-		w.sample(f.name+"_count", p.Attributes, strconv.FormatUint(p.Count, 10))
-		w.created(f, p.Attributes, p.StartTime)
+		w.sample(f.name+"_count", p.Attributes, strconv.FormatUint(p.Count, 10), stamp)
+		w.created(f, p.Attributes, p.StartTime, stamp)
 	}
 }
 

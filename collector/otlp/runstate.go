@@ -231,7 +231,8 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 }
 
 // refresh reads the maps of the live run, unless that was done less than
-// maxAge ago. It is false where there is no state of now.
+// maxAge ago or the run's own interval is not over. It is false where there is
+// no state of now.
 func (r *runState) refresh(ctx context.Context, maxAge time.Duration) bool {
 	select {
 	case r.busy <- struct{}{}:
@@ -248,6 +249,12 @@ func (r *runState) refresh(ctx context.Context, maxAge time.Duration) bool {
 	}
 	began := time.Now()
 	snap, err := r.info.Run.Snapshot(ctx)
+	r.mu.Lock()
+	again := err == nil && snap.Time.Equal(r.looked)
+	r.mu.Unlock()
+	if again {
+		return true // by the probe's interval it is too early for another read
+	}
 	r.stats.snapshot(time.Since(began), err)
 	if err != nil {
 		return false
