@@ -117,8 +117,8 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	s := Parse(`BEGIN { printf("%-16s %-6d %s\n", comm, pid, str(arg0)); }`)
+	s := Parse(`BEGIN { printf("%-16s %-6d %d bytes to %s at %llu\n", comm, pid, arg0, str(arg1), nsecs); }`)
 	for b.Loop() {
-		s.Outputs[0].Match("bash             1234   /etc/hosts and more\n")
+		s.Outputs[0].Match("bash             1234   40960 bytes to /etc/hosts and more at 12345678901234\n")
 	}
 }

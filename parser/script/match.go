@@ -139,10 +139,18 @@ func (m *matcher) try(i, field, at int) {
 			m.try(i+1, field, m.ends[i])
 		}
 	case p.number(m.typeAt(field)):
-		m.tryNumber(p, at, m.typeAt(field), next)
+		m.tryNumber(i, p, at, m.typeAt(field), next)
 	default:
 		m.tryText(i, p, at, m.fieldAt(field), next)
 	}
+}
+
+// after is the literal text that must follow piece i, "" for none.
+func (m *matcher) after(i int) string {
+	if i+1 < len(m.pieces) && m.pieces[i+1].verb == "" {
+		return m.pieces[i+1].text
+	}
+	return ""
 }
 
 func (m *matcher) fieldAt(field int) Conversion {
@@ -171,10 +179,7 @@ func (m *matcher) tryText(i int, p *formatPiece, at int, field Conversion, next 
 	if i+1 == len(m.pieces) {
 		low = max(low, len(m.text)) // the last piece takes the rest
 	}
-	var after string // the literal text that must follow
-	if i+1 < len(m.pieces) && m.pieces[i+1].verb == "" {
-		after = m.pieces[i+1].text
-	}
+	after := m.after(i)
 	for end := low; end <= high && m.ways < 2; end++ {
 		if after != "" {
 			n := strings.Index(m.text[end:], after)

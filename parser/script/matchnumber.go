@@ -42,7 +42,7 @@ type printed struct {
 }
 
 // tryNumber tries the ends that a number may have at offset at.
-func (m *matcher) tryNumber(p *formatPiece, at int, t Type, next func(int)) {
+func (m *matcher) tryNumber(i int, p *formatPiece, at int, t Type, next func(int)) {
 	// Padding, sign, prefix and digits: nothing else can be part of it.
 	limit := min(len(m.text), at+max(p.width, p.precision, 0)+26)
 	end := at
@@ -59,7 +59,11 @@ func (m *matcher) tryNumber(p *formatPiece, at int, t Type, next func(int)) {
 	for end < limit && m.text[end] == ' ' && end-at < p.width {
 		end++
 	}
+	after, last := m.after(i), i+1 == len(m.pieces)
 	for ; end > at && end-at >= p.width; end-- {
+		if !strings.HasPrefix(m.text[end:], after) || last && end < len(m.text) {
+			continue // what follows could not match
+		}
 		if m.steps++; m.steps > maxMatchSteps {
 			m.ways = 2
 			return
@@ -125,7 +129,7 @@ func (p *formatPiece) parse(text string, t Type) (printed, bool) {
 	if digits[0] == '0' && len(digits) > 1 && !p.zeros(s) {
 		return n, false
 	}
-	if digits != strings.ToLower(digits) && verb != 'X' || digits != strings.ToUpper(digits) && verb == 'X' {
+	if base == 16 && (digits != strings.ToLower(digits) && verb != 'X' || digits != strings.ToUpper(digits) && verb == 'X') {
 		return n, false
 	}
 	v, err := strconv.ParseUint(digits, base, 64)
