@@ -9,7 +9,8 @@ import (
 type ProbeState string
 
 const (
-	// ProbeStarting: a run was asked for; its probes are not attached yet.
+	// ProbeStarting: it is time; it waits for its turn, or its run is there and
+	// its probes are not attached yet.
 	ProbeStarting ProbeState = "starting"
 	// ProbeRunning: its probes are attached.
 	ProbeRunning ProbeState = "running"

@@ -16,6 +16,7 @@ type Scheduler struct {
 	runner   probeRunner
 	log      *slog.Logger
 	starting chan struct{} // one token for each start that may be under way
+	windows  chan struct{} // one for each window that may be open; nil: no bound
 	loops    sync.WaitGroup
 
 	mu      sync.Mutex
@@ -30,6 +31,9 @@ type SchedulerOptions struct {
 	// MaxStarting bounds how many runs compile and attach at once (default
 	// 4). How many live at once is Options.MaxScheduled.
 	MaxStarting int
+	// MaxWindows bounds how many periodic probes have their window at once; the
+	// others wait for their turn, as long as it takes. 0: no bound.
+	MaxWindows int
 	// Logger hears of failures, and of probes that are given up; nil: nobody does.
 	Logger *slog.Logger
 }
@@ -58,6 +62,12 @@ func newScheduler(r probeRunner, o SchedulerOptions) *Scheduler {
 	}
 	for range o.MaxStarting {
 		s.starting <- struct{}{}
+	}
+	if o.MaxWindows > 0 {
+		s.windows = make(chan struct{}, o.MaxWindows)
+		for range o.MaxWindows {
+			s.windows <- struct{}{}
+		}
 	}
 	return s
 }

@@ -121,6 +121,12 @@ func (l *probeLoop) try(again bool) end {
 		l.table.pass(now)
 	}
 	l.begin(again)
+	if l.periodic && l.s.windows != nil {
+		if !l.await(l.s.windows, nil) {
+			return end{}
+		}
+		defer func() { l.s.windows <- struct{}{} }()
+	}
 	run, failed := l.start()
 	if run == nil {
 		l.tell(func(st *ProbeStatus) { st.Error, st.Diagnostics = failed.why, nil })

@@ -173,3 +173,61 @@ func TestTriggerAsTheTimeComes(t *testing.T) {
 		}
 	})
 }
+
+// TestWindowsWaitForTheirTurn: at most so many are open at once, continuous
+// probes aside; who waits is not skipped, but for what falls due meanwhile.
+func TestWindowsWaitForTheirTurn(t *testing.T) {
+	underClock(t, func(n int, s Script) act {
+		if s.Timeout == 0 {
+			return forGood
+		}
+		return window(10 * time.Second)
+	}, SchedulerOptions{MaxWindows: 2}, func(t *testing.T, s *Scheduler, r *stub) {
+		probes := []Probe{continuous("always")}
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			probes = append(probes, windows(name, time.Minute, 10*time.Second))
+		}
+		probes[5].Every = 11 * time.Second
+		apply(t, s, probes...)
+		pass(time.Second)
+		open := func() (n int) {
+			for _, st := range s.Status()[1:] {
+				if st.State == ProbeRunning {
+					n++
+				} else if st.State != ProbeStarting {
+					t.Errorf("%s is %s", st.Name, st.State)
+				}
+			}
+			return n
+		}
+		wantState(t, s, "always", ProbeRunning)
+		if n := open(); n != 2 {
+			t.Errorf("%d windows are open", n)
+		}
+		pass(29 * time.Second)
+		var began []time.Duration
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			at := r.starts(name)
+			if len(at) == 0 {
+				t.Fatalf("%s never had its turn", name)
+			}
+			began = append(began, at[0])
+		}
+		slices.Sort(began)
+		if want := []time.Duration{0, 0, 10 * time.Second, 10 * time.Second, 20 * time.Second}; !slices.Equal(began, want) {
+			t.Errorf("windows began at %v, want %v", began, want)
+		}
+		// Who is switched off while it waits gives up its place in the queue, and
+		// the others go on.
+		pass(31 * time.Second) // the second minute has begun
+		for _, name := range []string{"a", "b", "c"} {
+			if err := s.Enable(name, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(10 * time.Second)
+		if n := len(r.starts("d")); n != 2 {
+			t.Errorf("d had %d windows", n)
+		}
+	})
+}
