@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +99,26 @@ func TestProbeInterval(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMissingIsAMember: a map that cannot be read while the run lives is named
+// in the Result, with why, and not only in a warning.
+func TestMissingIsAMember(t *testing.T) {
+	// It has no maps in the kernel, and what 0.23 holds there is read there.
+	r := newTestRunner(t, fake(t, fakeAttached+`echo '{"type": "map", "data": {"@m": {"a b": 7}}}' >&3; trap 'exit 0' INT; while :; do sleep 1 </dev/null >/dev/null 2>&1 3>&-; done`), Options{})
+	run := r.Start(Script{Source: anyScript, Snapshots: true})
+	<-run.Attached()
+	waitFor(t, "what was printed", func() bool {
+		res, _ := run.Result(0)
+		return len(res.Maps) == 1
+	})
+	res, _ := run.Now(t.Context(), 0)
+	if res.Snapshot == nil || res.Snapshot.Missing["@m"] == "" || res.Snapshot.Time.IsZero() || !strings.Contains(asJSON(t, res.Diagnostics), "@m is not shown as of now") {
+		t.Fatalf("%s", asJSON(t, res))
+	}
+	if len(res.Maps) != 1 {
+		t.Errorf("what was printed is gone: %s", asJSON(t, res))
+	}
+	run.Stop()
+	<-run.Done()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+	"time"
 
 	"tracecar/collector"
 	"tracecar/parser"
@@ -69,6 +70,7 @@ func richResult() *collector.Result {
 		},
 		LostEvents:  3,
 		Cost:        &collector.Cost{KernelNS: new(int64(7)), KernelRuns: new(uint64(1)), CPUNS: 9, MaxRSS: 1 << 20},
+		Snapshot:    &collector.SnapshotInfo{Time: time.Unix(1, 2), Missing: map[string]string{"@x": "why"}},
 		Diagnostics: []collector.Diagnostic{{Severity: "error", Message: "m", Line: 1, Column: 2, Source: "s", Hint: "h", Noise: true}},
 	}
 }
@@ -91,7 +93,11 @@ func TestOutputSchemasDescribeWhatComesOut(t *testing.T) {
 		"validation":  {schemaValidation, answerWith(completeValidation(&collector.Validation{Maps: []collector.MapOutline{{Name: "@", Kind: "count"}}}))},
 		"full valid.": {schemaValidation, answerWith(completeValidation(&collector.Validation{Valid: true, Diagnostics: richResult().Diagnostics, Probes: []collector.ProbeMatch{{Probe: "p", Matches: -1}}, Functions: []string{"count"}}))},
 		"probes":      {schemaProbes, answerWith(probePage{Probes: []collector.ProbeInfo{{Name: "a", Args: []collector.Field{{Name: "x", Type: "int"}}}}, Total: 1})},
-		"runs":        {schemaRuns, answerWith(map[string]any{"runs": []runLine{{Status: "running"}}})},
+		"runs": {schemaRuns, answerWith(map[string]any{"runs": []runLine{{Status: "running"}}, "scheduled": []collector.ProbeStatus{
+			{State: collector.ProbeWaiting},
+			{Name: "p", State: collector.ProbeGivenUp, Schedule: "continuous", Unsafe: true, RunID: "a", LastRunID: "b", Started: time.Unix(1, 2), Attached: time.Unix(1, 2),
+				Ended: time.Unix(1, 2), Next: time.Unix(1, 2), Restarts: 1, Failures: 2, Error: "e", Diagnostics: richResult().Diagnostics},
+		}})},
 	} {
 		if err := validates(t, compileSchema(t, c.schema), c.a.json); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, c.a.json)

@@ -52,6 +52,9 @@ type Config struct {
 	Telemetry Telemetry
 	// Library is what scripts can be run by name; nil: none.
 	Library Library
+	// Scheduled gives the state of the scheduled probes, for list_runs; nil:
+	// there are none.
+	Scheduled func() []collector.ProbeStatus
 	// Ready adds members to the answer of /readyz; they do not change its
 	// status. nil: none.
 	Ready func() map[string]any

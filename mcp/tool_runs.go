@@ -200,9 +200,22 @@ func (s *Server) listRunsTool() tool {
 					lines = append(lines, lineOf(r))
 				}
 			}
-			return answerWith(map[string]any{"runs": lines})
+			return answerWith(map[string]any{"runs": lines, "scheduled": s.scheduled()})
 		},
 	}
+}
+
+// scheduled is the state of each scheduled probe, also of those that have no
+// run now. What they see is in their runs: get_run has it.
+func (s *Server) scheduled() []collector.ProbeStatus {
+	if s.cfg.Scheduled == nil {
+		return []collector.ProbeStatus{}
+	}
+	list := present(s.cfg.Scheduled())
+	for i := range list {
+		list[i].Result = nil
+	}
+	return list
 }
 
 func lineOf(r run) runLine {

@@ -190,7 +190,7 @@ func (d *daemon) mcpConfig(m mcp.Config, cfg *config.Config) mcp.Config {
 	}
 	m.Runner, m.Version, m.Logger = d.runner, version(), d.log
 	m.AllowedHosts, m.AllowedOrigins = cfg.Auth.Hosts, cfg.Auth.Origins
-	m.Routes, m.Ready, m.Library = routes, d.ready, scriptLibrary{d.runner, cfg.Library.Dirs}
+	m.Routes, m.Ready, m.Scheduled, m.Library = routes, d.ready, d.schedule.Status, scriptLibrary{d.runner, cfg.Library.Dirs}
 	return m
 }
 
