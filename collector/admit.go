@@ -82,6 +82,9 @@ func narrowed(o executor.Limits, l policy.Limits) executor.Limits {
 	if l.Memory > 0 && (o.Memory == 0 || l.Memory < o.Memory) {
 		o.Memory = l.Memory
 	}
+	if l.CompileTimeout > 0 && (o.CompileCPU == 0 || l.CompileTimeout < o.CompileCPU) {
+		o.CompileCPU = l.CompileTimeout // the compiler has one thread: it uses no more CPU than time
+	}
 	return o
 }
 

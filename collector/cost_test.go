@@ -3,12 +3,14 @@ package collector
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tracecar/collector/executor/executortest"
 	"tracecar/collector/guard"
+	"tracecar/collector/policy"
 )
 
 // busy makes system calls as fast as one CPU can until the test ends.
@@ -112,4 +114,22 @@ func TestBudgetOfMemory(t *testing.T) {
 	if res.Status != StatusKilled || !strings.Contains(firstError(res).Message, "of memory, over its budget") {
 		t.Errorf("%s", asJSON(t, res))
 	}
+}
+
+// TestCompileBombOfARole: the compiler's CPU time ends with the role's time to compile.
+func TestCompileBombOfARole(t *testing.T) {
+	role := policy.Operator()
+	role.CompileTimeout = time.Second
+	s := Script{Source: `BEGIN { unroll(100) { unroll(100) { @++; } } exit(); }`}
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		r := newTestRunner(t, p.Path, Options{Roles: func(Script) policy.Role { return role }})
+		v := r.Validate(context.Background(), s)
+		if v.Valid || v.Refused || !slices.ContainsFunc(v.Diagnostics, func(d Diagnostic) bool { return strings.Contains(d.Message, "more than the 1s of CPU time") }) {
+			t.Errorf("validate: %s", asJSON(t, v))
+		}
+		// The time to attach may end first: either says so.
+		if res := r.Run(context.Background(), s); res.Status != StatusKilled && res.Status != StatusFailed || !strings.Contains(firstError(res).Message, "1s") {
+			t.Errorf("run: %s", asJSON(t, res))
+		}
+	})
 }

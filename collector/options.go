@@ -61,6 +61,7 @@ func (o Options) withDefaults() Options {
 	def(&o.DefaultTimeout, 30*time.Second)
 	def(&o.MaxTimeout, time.Hour)
 	def(&o.AttachTimeout, 2*time.Minute)
+	def(&o.Limits.CompileCPU, o.AttachTimeout) // a backstop: the compiler has one thread
 	def(&o.KeepRuns, 64)
 	def(&o.KeepFor, 15*time.Minute)
 	def(&o.MaxEvents, 10000)

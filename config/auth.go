@@ -99,7 +99,7 @@ type Role struct {
 	MaxCallsPerMinute int `koanf:"max_calls_per_minute" min:"0"`
 	// CompileTimeout bounds the time until the probes are attached.
 	CompileTimeout time.Duration `koanf:"compile_timeout"`
-	// Memory bounds the address space of bpftrace; at least 2GiB.
+	// Memory bounds what bpftrace takes, its kernel maps included; at least 512MiB.
 	Memory Size `koanf:"memory"`
 	// CPUPercent is what one run may cost, of one CPU.
 	CPUPercent float64 `koanf:"cpu_percent" min:"0"`

@@ -85,7 +85,8 @@ type Limits struct {
 	MaxProbes int `koanf:"max_probes" min:"0" max:"100000"`
 	// RingBufferPages are the pages per CPU for what is printed, a power of two; 0: bpftrace's own default (64). More pages lose fewer events in a burst.
 	RingBufferPages int `koanf:"ring_buffer_pages" min:"0" max:"65536"`
-	// Memory bounds the address space of one bpftrace; 0: no bound. Below 2GiB its compiler does not start.
+	// Memory bounds what one bpftrace takes, its kernel maps included; at least 512MiB. 0: 4GiB, or half of
+	// the machine's memory where that is less.
 	Memory Size `koanf:"memory"`
 	// MaxSeries is how many series one map of a probe may export; the rest is added up in one overflow series.
 	MaxSeries int `koanf:"max_series" min:"1" max:"1000000"`

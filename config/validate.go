@@ -198,12 +198,12 @@ func (k *check) limits() {
 	}
 }
 
-// minMemory is what bpftrace's compiler takes of address space (executor.Limits).
-const minMemory = 2 << 30
+// minMemory is what bpftrace takes of memory to compile a small script, and as much again (executor.Limits).
+const minMemory = 512 << 20
 
 func (k *check) memory(key string, s Size) {
 	if s > 0 && s < minMemory {
-		k.failf(key, "must be at least %v, got %v: bpftrace's compiler does not start with less", Size(minMemory), s)
+		k.failf(key, "must be at least %v, got %v: bpftrace hardly compiles with less", Size(minMemory), s)
 	}
 }
 

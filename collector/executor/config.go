@@ -46,10 +46,16 @@ type Limits struct {
 	// Memory bounds what bpftrace takes for a script, its kernel maps included,
 	// in bytes: a script can make the compiler take gigabytes. The bound is one
 	// of a control group of its own, where the host allows: past it the kernel
-	// kills bpftrace. Elsewhere it is one of the address space (RLIMIT_AS), and
-	// must then leave room for LLVM: at least 2 GiB. 0: 4 GiB, or half of this
-	// machine's memory where that is less (for the address space 2 GiB at least).
+	// kills bpftrace. Elsewhere it is one of the private memory that bpftrace
+	// itself may write to (RLIMIT_DATA), kernel maps not included: past it the
+	// compiler gives up. 0: 4 GiB, or half of this machine's memory where that
+	// is less, and 512 MiB at least.
 	Memory uint64
+	// CompileCPU bounds bpftrace's CPU time until its probes are attached: a
+	// script can keep the compiler busy for hours. Whole seconds, rounded up;
+	// past them the kernel ends bpftrace (RLIMIT_CPU, SIGXCPU). It does not bound
+	// what bpftrace takes afterwards. 0: 1 min.
+	CompileCPU time.Duration
 	// CPUPercent bounds bpftrace's CPU time in every tenth of a second, in
 	// percent of one CPU, by its control group. A bpftrace that waits for its
 	// CPU loses events. 0: no bound.
@@ -57,9 +63,9 @@ type Limits struct {
 }
 
 const (
-	defaultMemory  = 4 << 30
-	minAddresses   = 2 << 30
-	smallestMemory = 512 << 20
+	defaultMemory     = 4 << 30
+	smallestMemory    = 512 << 20
+	defaultCompileCPU = time.Minute
 )
 
 // memory is the bound on real memory.
@@ -75,12 +81,10 @@ func (l Limits) memory() uint64 {
 	return min(defaultMemory, max(half, smallestMemory))
 }
 
-// addresses is the bound on the address space where nothing else bounds memory.
-func (l Limits) addresses() uint64 {
-	if l.Memory > 0 {
-		return l.Memory
-	}
-	return max(l.memory(), minAddresses)
+// compileSeconds is the bound on CPU time, in whole seconds.
+func (l Limits) compileSeconds() uint64 {
+	d := orDefault(l.CompileCPU, defaultCompileCPU)
+	return uint64((d + time.Second - 1) / time.Second)
 }
 
 // Grace is how long Stop waits before it signals harder. Detaching takes

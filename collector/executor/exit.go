@@ -27,8 +27,11 @@ type Exit struct {
 	OutputHeld bool
 
 	// OutOfMemory is the bound on memory, in bytes, past which the kernel killed
-	// it; 0: that is not how it ended.
+	// it, or its compiler gave up; 0: that is not how it ended.
 	OutOfMemory uint64
+	// OutOfCPU is the bound on CPU time until its probes were attached, past which
+	// the kernel ended it; 0: that is not how it ended.
+	OutOfCPU time.Duration
 
 	// Stdout and Stderr are what bpftrace printed beside the JSON: at most
 	// the first and last 32 KiB of each.
@@ -45,15 +48,22 @@ func (e *Exit) CleanStop() bool {
 	return e.Stopped && !e.Killed && (e.Signal == 0 || e.Signal == syscall.SIGINT)
 }
 
-func (e *Exit) memoryDiagnostics() []Diagnostic {
-	if e.OutOfMemory == 0 {
-		return nil
+func (e *Exit) limitDiagnostics() (ds []Diagnostic) {
+	if e.OutOfMemory > 0 {
+		ds = append(ds, Diagnostic{
+			Severity: SeverityError,
+			Message:  fmt.Sprintf("bpftrace was ended: it took more than the %d MiB of memory that it may", e.OutOfMemory>>20),
+			Hint:     "make the script smaller, its loops unrolled less often, its maps smaller, or ask for more memory",
+		})
 	}
-	return []Diagnostic{{
-		Severity: SeverityError,
-		Message:  fmt.Sprintf("bpftrace was killed by the kernel: it took more than the %d MiB of memory that it may", e.OutOfMemory>>20),
-		Hint:     "make the script smaller, its loops unrolled less often, its maps smaller, or ask for more memory",
-	}}
+	if e.OutOfCPU > 0 {
+		ds = append(ds, Diagnostic{
+			Severity: SeverityError,
+			Message:  fmt.Sprintf("bpftrace was ended: compiling and attaching the script took more than the %v of CPU time that it may", e.OutOfCPU),
+			Hint:     "make the script smaller, its loops unrolled less often, its wildcards narrower, or ask for more time to compile",
+		})
+	}
+	return ds
 }
 
 // String says it in a few words: "exit status 1", "killed by SIGSEGV".

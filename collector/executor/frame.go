@@ -28,13 +28,14 @@ const (
 	opStarted = 'P' // from: process id; carries the ends to read of the pipes
 	opRefused = 'E' // from: why nothing was started
 	opSignal  = 'K' // to: a signal number
+	opProbing = 'T' // to: the probes are attached, the bound on CPU time ends
 	opExit    = 'X' // from: the exit status
 	opAsk     = 'A' // to: name of a handler, payload
 	opReply   = 'R' // from: the handler's answer
 	opFailed  = 'F' // from: the handler's error
 
 	// helloText names the protocol: helper and caller must be of one build kind.
-	helloText = "tracecar root helper 2"
+	helloText = "tracecar root helper 3"
 
 	maxRequest = 16 << 20  // to the helper
 	maxReply   = 256 << 20 // from it: handlers hand over whole maps
@@ -146,17 +147,18 @@ func unpackStrings(b []byte) (ss []string, err error) {
 	return ss, nil
 }
 
-// pack leaves out dir, env and Limits.Ungrouped: they are not for a helper,
-// whose caller does not choose what bounds root.
+// pack leaves out Limits.Ungrouped: a helper's caller does not choose whether
+// root is bounded.
 func (r *request) pack() []byte {
 	return packStrings(append([]string{
 		string(r.kind), r.path, r.version.String(), r.source, r.pattern, strconv.FormatBool(r.unsafe), r.tz,
 		itoa(r.limits.MaxMapKeys), itoa(r.limits.MaxStrlen), itoa(r.limits.MaxProbes), itoa(r.limits.RingBufferPages),
-		strconv.FormatUint(r.limits.Memory, 10), itoa(r.limits.CPUPercent),
+		strconv.FormatUint(r.limits.Memory, 10), itoa(r.limits.CPUPercent), strconv.FormatUint(r.limits.compileSeconds(), 10),
+		r.dir, string(packStrings(r.env...)),
 	}, r.args...)...)
 }
 
-const packedFields = 13
+const packedFields = 16
 
 func unpackRequest(b []byte) (*request, error) {
 	ss, err := unpackStrings(b)
@@ -181,7 +183,13 @@ func unpackRequest(b []byte) (*request, error) {
 	}
 	percent, e := strconv.ParseUint(ss[12], 10, 20)
 	r.limits.CPUPercent = int(percent)
-	return r, errors.Join(err, e)
+	err = errors.Join(err, e)
+	seconds, e := strconv.ParseUint(ss[13], 10, 20) // 12 days
+	r.limits.CompileCPU = time.Duration(seconds) * time.Second
+	err = errors.Join(err, e)
+	r.dir = ss[14]
+	r.env, e = unpackStrings([]byte(ss[15]))
+	return r, errors.Join(err, e, checkHostVariables(r.env))
 }
 
 func (s exitStatus) pack() []byte {
@@ -190,5 +198,5 @@ func (s exitStatus) pack() []byte {
 	if s.lost != nil {
 		lost = s.lost.Error()
 	}
-	return packStrings(n(int64(s.code)), n(int64(s.signal)), n(int64(s.user)), n(int64(s.system)), n(s.maxRSS), lost, strconv.FormatUint(s.oom, 10))
+	return packStrings(n(int64(s.code)), n(int64(s.signal)), n(int64(s.user)), n(int64(s.system)), n(s.maxRSS), lost, strconv.FormatUint(s.oom, 10), n(int64(s.cpu)), strconv.FormatUint(s.data, 10))
 }

@@ -16,13 +16,14 @@ import (
 func TestRequestCrossesTheSocketWhole(t *testing.T) {
 	r := &request{
 		kind: kindRun, path: "/usr/bin/bpftrace", version: Version{0, 27, 1, "-rc1"}, source: "BEGIN { \xff }", args: []string{"", "-5", "a b"},
-		pattern: "x:*", unsafe: true, tz: "Europe/Berlin", limits: Limits{false, 1, 2, 3, 4, 5 << 30, 150},
+		pattern: "x:*", unsafe: true, tz: "Europe/Berlin", limits: Limits{false, 1, 2, 3, 4, 5 << 30, 6 * time.Second, 150},
+		dir: "/var/tmp", env: []string{"BPFTRACE_BTF=/bin/true", "BPFTRACE_VMLINUX=/bin/sh"},
 	}
 	got, err := unpackRequest(r.pack())
 	if err != nil || !reflect.DeepEqual(r, got) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	st := exitStatus{code: -1, signal: syscall.SIGSEGV, user: 1, system: 2, maxRSS: 3}
+	st := exitStatus{code: -1, signal: syscall.SIGSEGV, user: 1, system: 2, maxRSS: 3, oom: 4, data: 5, cpu: 6}
 	if got := unpackStatus(st.pack()); got != st {
 		t.Errorf("%+v", got)
 	}
@@ -84,6 +85,12 @@ func TestHelperRefuses(t *testing.T) {
 		"NUL in script":     {change: func(r *request) { r.source = "\x00" }},
 		"file as pattern":   {change: func(r *request) { r.kind, r.pattern = kindList, "/etc/shadow" }},
 		"negative limit":    {change: func(r *request) { r.limits.MaxProbes = -1 }},
+		"relative dir":      {change: func(r *request) { r.dir = "tmp" }},
+		"dir that is none":  {change: func(r *request) { r.dir = "/bin/true" }},
+		"other variable":    {change: func(r *request) { r.env = []string{"LD_PRELOAD=/bin/true"} }},
+		"no variable":       {change: func(r *request) { r.env = []string{""} }},
+		"another's file":    {change: func(r *request) { r.env = []string{"BPFTRACE_BTF=" + theirs} }},
+		"relative file":     {change: func(r *request) { r.env = []string{"BPFTRACE_BTF=vmlinux"} }},
 		"junk":              {raw: []byte("\x01\x02\x03")},
 		"cut short":         {raw: valid.pack()[:20]},
 	} {

@@ -50,6 +50,14 @@ func (c *helperChild) signal(s syscall.Signal) error {
 	}
 }
 
+func (c *helperChild) attached() {
+	select {
+	case <-c.done:
+	default:
+		_ = c.conn.write(opProbing, 0, nil)
+	}
+}
+
 // launchHelper has sudo start the root helper, and the helper bpftrace.
 func (b *Bpftrace) launchHelper(ctx context.Context, r *request) (child, pipes, error) {
 	c, err := b.startSudo()
@@ -282,7 +290,7 @@ func (c *helperChild) hangUp() {
 
 func unpackStatus(b []byte) exitStatus {
 	ss, err := unpackStrings(b)
-	if err != nil || len(ss) != 7 {
+	if err != nil || len(ss) != 9 {
 		return exitStatus{code: -1, lost: errors.New("the root helper gave an exit status that cannot be read")}
 	}
 	n := func(s string) int64 { v, _ := strconv.ParseInt(s, 10, 64); return v }
@@ -291,6 +299,8 @@ func unpackStatus(b []byte) exitStatus {
 		user: time.Duration(n(ss[2])), system: time.Duration(n(ss[3])), maxRSS: n(ss[4]),
 	}
 	st.oom, _ = strconv.ParseUint(ss[6], 10, 64)
+	st.cpu = time.Duration(n(ss[7]))
+	st.data, _ = strconv.ParseUint(ss[8], 10, 64)
 	if ss[5] != "" {
 		st.lost = errors.New(strings.TrimSpace(ss[5]))
 	}

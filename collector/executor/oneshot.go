@@ -84,11 +84,12 @@ func (b *Bpftrace) ask(ctx context.Context, r *request, limit time.Duration) (*a
 	if st.lost != nil {
 		return nil, st.lost
 	}
-	a := &answer{exit: &Exit{Code: st.code, Signal: st.signal, UserTime: st.user, SystemTime: st.system, MaxRSS: st.maxRSS, OutOfMemory: st.oom}}
+	a := &answer{exit: &Exit{Code: st.code, Signal: st.signal, UserTime: st.user, SystemTime: st.system, MaxRSS: st.maxRSS, OutOfCPU: st.cpu}}
 	var dropped int64
 	if a.stdout, dropped = stdout.text(); dropped > 0 {
 		return nil, errors.New("bpftrace " + what + ": the answer is longer than 128 MiB")
 	}
 	a.exit.Stderr, _ = stderr.text()
+	a.exit.OutOfMemory = st.outOfMemory(a.exit.Stderr)
 	return a, nil
 }

@@ -29,8 +29,7 @@ type Job struct {
 	AttachPoints int
 	// Unsafe allows system() and its like. A root helper has to allow it too.
 	Unsafe bool
-	// Dir is where relative paths in the script start; "" is /. Not used
-	// behind sudo.
+	// Dir is where relative paths in the script start, an absolute path; "" is /.
 	Dir string
 }
 
@@ -85,7 +84,10 @@ func (b *Bpftrace) Start(ctx context.Context, job Job) (*Process, error) {
 		attached:     make(chan struct{}), stopDone: make(chan struct{}), done: make(chan struct{}),
 	}
 	p.attachPoints.Store(int64(job.AttachPoints))
-	found := sync.OnceFunc(func() { close(p.attached) })
+	found := sync.OnceFunc(func() {
+		ch.attached()
+		close(p.attached)
+	})
 	p.stdout = newCapture(ends.stdout, captureBound, notifyVariable, found)
 	p.stderr = newCapture(ends.stderr, captureBound, notifyVariable, found)
 	go p.supervise()
@@ -111,8 +113,8 @@ func (p *Process) supervise() {
 	e.Stdout, _ = p.stdout.text()
 	e.Stderr, _ = p.stderr.text()
 	e.Diagnostics = append(ParseDiagnostics(e.Stderr, p.source), ParseDiagnostics(e.Stdout, p.source)...)
-	e.OutOfMemory = st.oom
-	e.Diagnostics = append(e.Diagnostics, e.memoryDiagnostics()...)
+	e.OutOfMemory, e.OutOfCPU = st.outOfMemory(e.Stderr), st.cpu
+	e.Diagnostics = append(e.Diagnostics, e.limitDiagnostics()...)
 	p.exit = e
 }
 

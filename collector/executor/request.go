@@ -3,7 +3,9 @@ package executor
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,7 +35,7 @@ type request struct {
 	dir     string
 	limits  Limits
 	tz      string
-	env     []string // more variables; never sent to a helper
+	env     []string // hostVariables
 }
 
 // command is everything decided: what spawn starts.
@@ -45,8 +47,13 @@ type command struct {
 	stdin string   // read from a memory file
 	conn  *os.File // is standard input instead, where set
 	json  bool     // gets a pipe for JSON as descriptor 3
-	mem   uint64   // address space, bytes; 0: no bound
-	group *Limits  // gets a control group of its own with these, where possible
+	mem   uint64   // private memory, bytes; 0: no bound
+	cpu   uint64   // CPU time until attached is called, s; 0: no bound
+	group bool     // gets a control group of its own, where possible
+	// limits are the control group's.
+	limits Limits
+	// caps are raised for it as ambient capabilities.
+	caps []uintptr
 }
 
 // command builds the command line and environment for the version at hand.
@@ -54,7 +61,7 @@ func (r *request) command() (command, error) {
 	if err := r.check(); err != nil {
 		return command{}, err
 	}
-	c := command{path: r.path, dir: r.dir, env: r.environ(), mem: r.limits.Memory}
+	c := command{path: r.path, dir: r.dir, env: r.environ(), mem: r.limits.memory(), cpu: r.limits.compileSeconds(), limits: r.limits}
 	if c.dir == "" {
 		c.dir = "/"
 	}
@@ -78,9 +85,7 @@ func (r *request) command() (command, error) {
 		argv = append(argv, checkFlags(r.version)...)
 		fallthrough
 	case kindRun:
-		if !r.limits.Ungrouped {
-			c.group, c.mem = &r.limits, 0
-		}
+		c.group = !r.limits.Ungrouped
 		if r.unsafe {
 			argv = append(argv, "--unsafe")
 		}
@@ -120,6 +125,9 @@ func (r *request) check() error {
 		if strings.IndexByte(a, 0) >= 0 {
 			return &InputError{fmt.Sprintf("argument $%d holds a NUL byte", i+1)}
 		}
+	}
+	if r.dir != "" && (!filepath.IsAbs(r.dir) || strings.IndexByte(r.dir, 0) >= 0) {
+		return &InputError{fmt.Sprintf("the working directory has to be an absolute path, not %q", clip(r.dir, 100))}
 	}
 	if r.kind != kindList && r.kind != kindDetails {
 		return nil
@@ -172,6 +180,21 @@ const notifyVariable = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 // hostVariables tell bpftrace where this host keeps its kernel; they are
 // handed on, since nothing else can say it.
 var hostVariables = []string{"BPFTRACE_BTF", "BPFTRACE_VMLINUX", "BPFTRACE_KERNEL_SOURCE", "BPFTRACE_KERNEL_BUILD"}
+
+// checkHostVariables is for a helper: it hands on only those, and only where
+// root alone can say what is in the files that they name.
+func checkHostVariables(env []string) error {
+	for _, v := range env {
+		name, path, _ := strings.Cut(v, "=")
+		if !slices.Contains(hostVariables, name) {
+			return &InputError{fmt.Sprintf("the variable %q is not handed on", clip(name, 40))}
+		}
+		if why := notRootsOwn(path); why != "" {
+			return &InputError{name + " is not used as root: " + why}
+		}
+	}
+	return nil
+}
 
 func hostEnviron() (env []string) {
 	for _, name := range hostVariables {

@@ -20,7 +20,10 @@ import (
 // The test binary plays every program this package deals with: a bpftrace
 // that misbehaves, a tracecar that is killed, a root helper. A wrapper script
 // sets the role, since none of them inherits an environment.
-const roleVariable = "EXECUTOR_TEST_ROLE"
+const (
+	roleVariable = "EXECUTOR_TEST_ROLE"
+	dirVariable  = "EXECUTOR_TEST_DIR" // the directory of a client's job
+)
 
 func TestMain(m *testing.M) {
 	role, mode, _ := strings.Cut(os.Getenv(roleVariable), ":")
@@ -95,7 +98,9 @@ func fakeBpftrace(mode string) int {
 	default:
 		signal.Notify(ints, syscall.SIGINT)
 	}
-	fmt.Println(notifyVariable)
+	if mode != "mute" {
+		fmt.Println(notifyVariable)
+	}
 	switch mode {
 	case "flood":
 		line := bytes.Repeat([]byte(`{"type": "printf", "data": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"}`+"\n"), 8)
@@ -124,6 +129,12 @@ func fakeBpftrace(mode string) int {
 		return len(eaten) % 7
 	case "noread":
 	case "holder":
+		// It is moved into its group while it runs: what it starts before stays outside.
+		for end := time.Now().Add(time.Minute); hostGroups().why == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if strings.Contains(readTrimmed("/proc/self/cgroup"), groupPrefix) {
+				break
+			}
+		}
 		c := exec.Command("sleep", "30")
 		c.ExtraFiles = []*os.File{out}
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
@@ -148,6 +159,9 @@ func client(mode string) error {
 	if mode == "bare" {
 		return bare(ctx, cfg)
 	}
+	if mode == "bomb" {
+		cfg.Limits = Limits{CompileCPU: time.Second}
+	}
 	if helper := os.Args[2]; helper != "" {
 		cfg.Sudo, cfg.Helper = true, []string{helper}
 	}
@@ -156,10 +170,17 @@ func client(mode string) error {
 		return err
 	}
 	fmt.Println("sudo:", CheckSudo(ctx, cfg))
-	if mode == "tour" {
+	switch mode {
+	case "tour":
 		return tour(ctx, bt)
+	case "bomb":
+		check, err := bt.Validate(ctx, Job{Source: os.Args[3]})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("check %s %v\n", check.Exit, check.Diagnostics)
 	}
-	p, err := bt.Start(ctx, Job{Source: os.Args[3], AttachPoints: 1})
+	p, err := bt.Start(ctx, Job{Source: os.Args[3], AttachPoints: 1, Dir: os.Getenv(dirVariable)})
 	if err != nil {
 		return err
 	}
@@ -170,7 +191,7 @@ func client(mode string) error {
 	}()
 	text, err := io.ReadAll(p.Output())
 	exit, werr := p.Wait()
-	fmt.Printf("%s\nexit %s stopped %v err %v %v\nstderr %s\n", text, exit, exit.Stopped, err, werr, exit.Stderr)
+	fmt.Printf("%s\nexit %s stopped %v err %v %v\nstderr %s\nsaid %v\n", text, exit, exit.Stopped, err, werr, exit.Stderr, exit.Diagnostics)
 	return nil
 }
 

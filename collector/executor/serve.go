@@ -102,6 +102,10 @@ func (h *helper) serve() error {
 			}
 		case opSignal:
 			h.signal(fr.payload)
+		case opProbing:
+			if c := h.current(); c != nil {
+				c.attached()
+			}
 		case opAsk:
 			if h.asking.Add(1) > maxAsking {
 				h.asking.Add(-1)

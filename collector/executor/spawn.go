@@ -1,11 +1,10 @@
 package executor
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,6 +20,8 @@ type child interface {
 	// exited is closed when it has been reaped; status is valid from then on.
 	exited() <-chan struct{}
 	status() exitStatus
+	// attached ends the bound on CPU time: the probes are attached.
+	attached()
 	// release lets go of what outlives the process (the helper). Idempotent.
 	release()
 }
@@ -30,9 +31,11 @@ type exitStatus struct {
 	code         int // -1 where a signal ended it
 	signal       syscall.Signal
 	user, system time.Duration
-	maxRSS       int64  // bytes
-	oom          uint64 // the bound on memory, in bytes, for which it was killed; 0: it was not
-	lost         error  // how it ended is not known: the helper is gone
+	maxRSS       int64         // bytes
+	oom          uint64        // the bound on memory, in bytes, for which it was killed; 0: it was not
+	data         uint64        // the bound on its private memory, in bytes; 0: there was none
+	cpu          time.Duration // the bound on CPU time for which it was killed; 0: it was not
+	lost         error         // how it ended is not known: the helper is gone
 }
 
 // pipes are the ends to read of a started child: raw, blocking descriptors
@@ -53,6 +56,9 @@ type directChild struct {
 	done  chan struct{}
 	st    exitStatus
 	clean chan struct{} // closed when its control group has been removed
+
+	mu     sync.Mutex
+	reaped bool // under mu: the process id may be another's
 }
 
 func (c *directChild) pid() int                      { return c.proc.Pid }
@@ -85,18 +91,26 @@ func spawn(c command) (*directChild, pipes, error) {
 		defer runtime.UnlockOSThread()
 		ch.proc, err = os.StartProcess(c.path, c.argv, &os.ProcAttr{
 			Dir: c.dir, Env: c.env, Files: files,
-			Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+			Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, AmbientCaps: c.caps},
 		})
-		started <- err
 		if err != nil {
+			started <- err
 			return
 		}
-		// Before Wait: nobody else can have this process id until then.
-		group := bound(ch.proc.Pid, c)
+		// Before it is waited for: nobody else can have this process id until then.
+		pid := ch.proc.Pid
+		adjust(pid, c.cpu)
+		started <- nil
+		group := ch.bound(c)
+		for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+		}
+		ch.mu.Lock()
+		ch.reaped = true
 		state, err := ch.proc.Wait()
-		ch.st = statusOf(state, err)
+		ch.mu.Unlock()
+		ch.st.end(state, err, c.cpu)
 		if group != nil && group.outOfMemory() {
-			ch.st.oom = c.group.memory()
+			ch.st.oom = c.limits.memory()
 		}
 		close(ch.done)
 		if group != nil {
@@ -108,25 +122,28 @@ func spawn(c command) (*directChild, pipes, error) {
 		ends.close()
 		return nil, pipes{}, fmt.Errorf("start %s: %w", c.path, err)
 	}
-	adjust(ch.proc.Pid, c.mem)
 	return ch, ends, nil
 }
 
-// bound puts a child that compiles a script into a control group of its own.
-// It goes on beside the child: making a group and moving into it takes the
-// kernel 10 ms and more, and bpftrace compiles nothing before that.
-func bound(pid int, c command) *controlGroup {
-	if c.group == nil {
-		return nil
-	}
-	g, err := newGroup(hostGroups(), *c.group)
-	if err == nil {
-		if err = g.add(pid); err == nil {
-			return g
+// bound bounds a child's memory: one that compiles a script gets a control
+// group of its own. It goes on beside the child: making a group and moving into
+// it takes the kernel 10 ms and more, and bpftrace compiles nothing before that.
+func (c *directChild) bound(cmd command) *controlGroup {
+	pid := c.proc.Pid
+	if cmd.group {
+		g, err := newGroup(hostGroups(), cmd.limits)
+		if err == nil {
+			if err = g.add(pid); err == nil {
+				return g
+			}
+			g.remove()
 		}
-		g.remove()
 	}
-	limitAddresses(pid, c.group.addresses())
+	if cmd.mem > 0 {
+		if limit(pid, unix.RLIMIT_DATA, cmd.mem) == nil {
+			c.st.data = cmd.mem
+		}
+	}
 	return nil
 }
 
@@ -179,38 +196,6 @@ func memoryFile(text string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// adjust is best effort: a bpftrace that grows should die before the daemon
-// that watches it, and needs a descriptor for each attach point.
-func adjust(pid int, memory uint64) {
-	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("500"), 0)
-	var lim unix.Rlimit
-	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &lim) == nil && lim.Cur < lim.Max {
-		lim.Cur = lim.Max
-		_ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &lim, nil)
-	}
-	if memory > 0 {
-		limitAddresses(pid, memory)
-	}
-}
-
-func limitAddresses(pid int, bytes uint64) {
-	_ = unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes}, nil)
-}
-
-func statusOf(state *os.ProcessState, err error) exitStatus {
-	if err != nil || state == nil {
-		return exitStatus{code: -1, lost: errors.Join(errors.New("waiting for bpftrace failed"), err)}
-	}
-	st := exitStatus{code: state.ExitCode(), user: state.UserTime(), system: state.SystemTime()}
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		st.code, st.signal = -1, ws.Signal()
-	}
-	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
-		st.maxRSS = ru.Maxrss * 1024
-	}
-	return st
 }
 
 // stopNow ends a child that has nothing to lose, and waits for it.

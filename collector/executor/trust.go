@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,59 +13,63 @@ import (
 
 // untrusted tells why somebody other than root could choose what runs when
 // root runs path; "" where nobody can: the file and all directories above it,
-// links followed, belong to root and are writable by root only.
+// links followed, belong to root and are writable by root only. (An access
+// control list that lets others write shows in the mode of the group.)
 func untrusted(path string) string {
-	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-		return fmt.Sprintf("%q is not a plain absolute path", clip(path, 200))
+	file, why := rootsOwn(path)
+	if why != "" {
+		return why
 	}
-	seen := 0
-	for {
-		if why := ownedByRoot(path); why != "" {
-			return why
-		}
-		link, err := os.Readlink(path)
-		if err == nil { // the link is root's in a directory of root's: go where it leads
-			if seen++; seen > 16 {
-				return path + " leads through too many links"
-			}
-			if !filepath.IsAbs(link) {
-				link = filepath.Join(filepath.Dir(path), link)
-			}
-			path = filepath.Clean(link)
-			continue
-		}
-		resolved, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return err.Error()
-		}
-		if resolved != path { // a directory on the way is a link
-			path = resolved
-			continue
-		}
-		if _, reason := executable(path); reason != "" {
-			return path + ": " + reason
-		}
-		return ""
+	if _, reason := executable(file); reason != "" {
+		return file + ": " + reason
 	}
+	return ""
 }
 
-// ownedByRoot looks at path and every directory above it.
-func ownedByRoot(path string) string {
-	for p := path; ; p = filepath.Dir(p) {
-		fi, err := os.Lstat(p)
+// notRootsOwn is untrusted for what is read, not run: a file or directory.
+func notRootsOwn(path string) string {
+	_, why := rootsOwn(path)
+	return why
+}
+
+// rootsOwn walks path as the kernel does, link by link: everything on the way
+// has to be root's. file is where it leads.
+func rootsOwn(path string) (file, why string) {
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path || strings.IndexByte(path, 0) >= 0 {
+		return "", fmt.Sprintf("%q is not a plain absolute path", clip(path, 200))
+	}
+	at, rest, links := "/", strings.Split(path, "/"), 0
+	for {
+		fi, err := os.Lstat(at)
 		if err != nil {
-			return err.Error()
+			return "", err.Error()
 		}
-		st, ok := fi.Sys().(*syscall.Stat_t)
+		if st, ok := fi.Sys().(*syscall.Stat_t); !ok || st.Uid != 0 {
+			return "", at + " does not belong to root"
+		}
 		switch {
-		case !ok || st.Uid != 0:
-			return p + " does not belong to root"
-		case fi.Mode()&os.ModeSymlink == 0 && fi.Mode().Perm()&0o022 != 0:
-			return p + " is writable by others than root"
+		case fi.Mode()&os.ModeSymlink != 0:
+			if links++; links > 16 {
+				return "", path + " leads through too many links"
+			}
+			to, err := os.Readlink(at)
+			if err != nil {
+				return "", err.Error()
+			}
+			if at = filepath.Dir(at); filepath.IsAbs(to) {
+				at = "/"
+			}
+			rest = append(strings.Split(to, "/"), rest...)
+		case fi.Mode().Perm()&0o022 != 0:
+			return "", at + " is writable by others than root"
 		}
-		if p == "/" {
-			return ""
+		for len(rest) > 0 && (rest[0] == "" || rest[0] == ".") {
+			rest = rest[1:]
 		}
+		if len(rest) == 0 {
+			return at, ""
+		}
+		at, rest = filepath.Join(at, rest[0]), rest[1:] // at is no link: ".." is its parent
 	}
 }
 

@@ -18,19 +18,19 @@ type Check struct {
 const validateDeadline = 60 * time.Second
 
 // Validate has bpftrace parse and type-check a script and look up its probes,
-// as it would to run it (Job.Dir aside); nothing is loaded or attached. Up to
-// 0.23 bpftrace accepts a kprobe that does not exist. The error says that no
-// verdict was reached.
+// as it would to run it; nothing is loaded or attached. Up to 0.23 bpftrace
+// accepts a kprobe that does not exist. The error says that no verdict was
+// reached.
 func (b *Bpftrace) Validate(ctx context.Context, job Job) (*Check, error) {
 	r := b.request(kindValidate)
-	r.source, r.args, r.unsafe = job.Source, job.Args, job.Unsafe
+	r.source, r.args, r.unsafe, r.dir = job.Source, job.Args, job.Unsafe, job.Dir
 	a, err := b.ask(ctx, r, validateDeadline)
 	if err != nil {
 		return nil, err
 	}
 	c := &Check{Exit: a.exit, Valid: a.exit.Signal == 0 && a.exit.Code == 0}
 	c.Diagnostics = append(ParseDiagnostics(a.exit.Stderr, job.Source), ParseDiagnostics(a.stdout, job.Source)...)
-	c.Diagnostics = append(c.Diagnostics, a.exit.memoryDiagnostics()...)
+	c.Diagnostics = append(c.Diagnostics, a.exit.limitDiagnostics()...)
 	b.AddHints(ctx, c.Diagnostics)
 	return c, nil
 }

@@ -78,7 +78,7 @@ type Limits struct {
 	MaxRows           int
 	MaxRuns           int // live at once, per holder
 	MaxCallsPerMinute int
-	Memory            uint64  // bytes of address space
+	Memory            uint64  // bytes, of bpftrace and its kernel maps
 	CPUPercent        float64 // of one CPU
 }
 
