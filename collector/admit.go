@@ -63,7 +63,7 @@ func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.L
 	}
 	if l.CPUPercent > 0 && s.Budget.CPUPercent == 0 {
 		s.Budget.CPUPercent = l.CPUPercent
-		def(&s.Budget.Window, r.opts.Guard.Window)
+		def(&s.Budget.Window, r.budget().Window)
 	}
 	return parsed, l, nil
 }

@@ -53,7 +53,7 @@ func rootHandlers(k *kernelMaps, m *guard.Meters) map[string]executor.Handler {
 func (r *Runner) watch(ctx context.Context, run *Run, cost *guard.Run, over chan<- Diagnostic) *Diagnostic {
 	budget := run.script.Budget
 	if budget == (guard.Budget{}) {
-		budget = r.opts.Guard.Budget
+		budget = r.budget()
 	}
 	if !budget.Bounds() {
 		return nil

@@ -133,3 +133,19 @@ func TestCompileBombOfARole(t *testing.T) {
 		}
 	})
 }
+
+// TestSetGuard: the bound on the sum counts at once, for what runs already.
+func TestSetGuard(t *testing.T) {
+	wide := Guard{Budget: guard.Budget{CPUPercent: 10000, Window: 200 * time.Millisecond}}
+	r := newTestRunner(t, fake(t, fakeAttached+"trap 'exit 0' INT; while :; do :; done"), Options{Guard: wide})
+	run := r.Start(Script{Source: anyScript})
+	<-run.Attached()
+	r.SetGuard(Guard{Budget: guard.Budget{CPUPercent: 1}, SumPercent: 1})
+	<-run.Done()
+	if res, _ := run.Result(0); res.Status != StatusKilled || !strings.Contains(firstError(res).Message, "all runs together") {
+		t.Errorf("%s", asJSON(t, res))
+	}
+	if got := r.budget(); got.CPUPercent != 1 {
+		t.Errorf("new runs have %+v", got)
+	}
+}

@@ -26,6 +26,7 @@ type Runner struct {
 
 	mu     sync.Mutex
 	closed bool
+	bounds Guard  // Options.Guard, or what SetGuard made of it
 	runs   []*Run // oldest first: live ones, and finished ones that are kept
 }
 
@@ -46,11 +47,29 @@ func NewRunner(o Options) *Runner {
 		kernel:    newKernelMaps(),
 		meters:    guard.NewMeters(),
 		guard:     guard.New(o.Guard.SumPercent),
+		bounds:    o.Guard,
 	}
 }
 
-// Options returns the runner's options with the defaults filled in.
+// Options returns the options that the runner was made with, the defaults
+// filled in.
 func (r *Runner) Options() Options { return r.opts }
+
+// SetGuard replaces Options.Guard: the sum at once, what else it says for runs
+// that begin from now on.
+func (r *Runner) SetGuard(g Guard) {
+	r.guard.SetSum(g.SumPercent)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bounds = g
+}
+
+// budget is that of runs whose Script names none.
+func (r *Runner) budget() guard.Budget {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bounds.Budget
+}
 
 // Run runs one script to its end, or until ctx is cancelled (then bpftrace is
 // stopped and the Result, with all that was printed, says cancelled). It

@@ -146,9 +146,9 @@ type Audit struct {
 
 // Guard stops runs that cost too much.
 type Guard struct {
-	// CPUPercent is what one ad hoc run may take of one CPU, in the kernel and in bpftrace together; 0: no guard.
+	// CPUPercent is what one run of a caller may take of one CPU, in the kernel and in bpftrace together; 0: no guard. Roles may say otherwise; an operator's runs and the scheduled probes are not held to it.
 	CPUPercent float64 `koanf:"cpu_percent" min:"0" max:"100000"`
-	// TotalCPUPercent is what all ad hoc runs together may take; 0: no bound.
+	// TotalCPUPercent is what all runs that are held to a CPUPercent may take together; past it the one that takes most is stopped. 0: no bound.
 	TotalCPUPercent float64 `koanf:"total_cpu_percent" min:"0" max:"100000"`
 	// Window is the time over which the cost is measured.
 	Window time.Duration `koanf:"window" min:"100ms"`

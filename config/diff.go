@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Changes is what differs between two configurations. All lists are sorted.
@@ -12,13 +13,25 @@ type Changes struct {
 	Added, Removed, Changed []string
 	// Sections are the changed top-level keys other than probes.
 	Sections []string
-	// Restart are those of Sections that a running tracecar cannot take over:
-	// they count from its next start.
+	// Restart are the changed keys, in full ("otlp.endpoint"), that a running
+	// tracecar cannot take over: they count from its next start. A list or a
+	// mapping of values is one key; a section whose files changed is one, too.
 	Restart []string
 }
 
-// live are the sections that can be taken over while tracecar runs.
-var live = []string{"auth", "guard", "log", "roles"}
+// live are the keys that are taken over while tracecar runs; one that ends in
+// a dot stands for all keys of its section. The contents of auth.tls' files
+// are followed, their names are not.
+var live = []string{
+	"auth.allow_insecure_bind", "auth.tls", "auth.tokens", "bpftrace.sudo", "guard.", "library.", "log.level", "probes", "roles",
+}
+
+func isLive(key string) bool {
+	return slices.ContainsFunc(live, func(l string) bool {
+		section, all := strings.CutSuffix(l, ".")
+		return key == section || all && strings.HasPrefix(key, l)
+	})
+}
 
 // Empty tells whether nothing changed that has a meaning.
 func (c Changes) Empty() bool {
@@ -51,14 +64,33 @@ func Diff(before, after *Config) Changes {
 			continue
 		}
 		c.Sections = append(c.Sections, f.name)
-		if !slices.Contains(live, f.name) {
-			c.Restart = append(c.Restart, f.name)
+		for _, key := range differing(f.name, a.Field(f.index), b.Field(f.index)) {
+			if !isLive(key) {
+				c.Restart = append(c.Restart, key)
+			}
 		}
 	}
 	for _, list := range [][]string{c.Added, c.Removed, c.Changed, c.Sections, c.Restart} {
 		slices.Sort(list)
 	}
 	return c
+}
+
+// differing lists the keys of what differs.
+func differing(key string, a, b reflect.Value) (keys []string) {
+	if same(a, b) {
+		return nil
+	}
+	if !isSection(a.Type()) {
+		return []string{key}
+	}
+	for _, f := range fieldsOf(a.Type()) {
+		keys = append(keys, differing(join(key, f.name), a.Field(f.index), b.Field(f.index))...)
+	}
+	if keys == nil { // what its files held
+		keys = []string{key}
+	}
+	return keys
 }
 
 func byName(c *Config) map[string]Probe {

@@ -26,8 +26,15 @@ probes:
 		{"script moved to a file", "otlp: {headers: {a: b}}\nprobes:\n  - {name: a, file: one.bt, metrics: {'@m': {unit: us}}}\n  - {name: b, script: two}", config.Changes{}},
 		{"a map", "otlp: {headers: {a: b}}\nprobes:\n  - {name: a, script: one, metrics: {'@m': {unit: ms}}}\n  - {name: b, script: two}", config.Changes{Changed: []string{"a"}}},
 		{"probes", "otlp: {headers: {a: b}}\nprobes:\n  - {name: c, script: one}\n  - {name: b, enabled: false, script: two}", config.Changes{Added: []string{"c"}, Changed: []string{"b"}, Removed: []string{"a"}}},
-		{"sections", "log: {level: debug}\nlisten: localhost:1\nprobes:\n  - {name: a, script: one, metrics: {'@m': {unit: us}}}\n  - {name: b, script: two}",
-			config.Changes{Sections: []string{"listen", "log", "otlp"}, Restart: []string{"listen", "otlp"}}},
+		{"keys", "log: {level: debug, format: json}\nlisten: localhost:1\nlimits: {max_runs: 3, queue: 2}\nguard: {window: 1s, total_cpu_percent: 9}\nauth: {hosts: [a.example], default_role: caller}\nprometheus: {enabled: false}\nprobes:\n  - {name: a, script: one, metrics: {'@m': {unit: us}}}\n  - {name: b, script: two}",
+			config.Changes{
+				Sections: []string{"auth", "guard", "limits", "listen", "log", "otlp", "prometheus"},
+				Restart: []string{
+					"auth.default_role", "auth.hosts", "limits.max_runs", "limits.queue", "listen", "log.format", "otlp.headers", "prometheus.enabled",
+				},
+			}},
+		{"live keys", "log: {level: debug}\notlp: {headers: {a: b}}\nlibrary: {dirs: [.]}\nbpftrace: {sudo: true}\nroles: {r: {max_runs: 1}}\nprobes:\n  - {name: a, script: one, metrics: {'@m': {unit: us}}}\n  - {name: b, script: two}",
+			config.Changes{Sections: []string{"bpftrace", "library", "log", "roles"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, test.text)

@@ -64,7 +64,7 @@ auth: {tls: {cert: c.pem, key: k.pem, client_ca: c.pem}}
 		t.Error("a CA that was never read is taken for none")
 	}
 	renew()
-	want := config.Changes{Sections: []string{"auth", "otlp"}, Restart: []string{"otlp"}}
+	want := config.Changes{Sections: []string{"auth", "otlp"}, Restart: []string{"otlp.tls"}}
 	if diff := cmp.Diff(want, config.Diff(before, load(t, path, nil, nil))); diff != "" {
 		t.Error(diff)
 	}

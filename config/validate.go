@@ -61,8 +61,23 @@ func (c *Config) Validate() error {
 	if c.Hub.SelfURL != "" && c.Hub.URL == "" {
 		k.fail("hub.self_url", "there is no hub: url is missing", "")
 	}
+	k.guard()
 	k.probes()
 	return k.errs.result()
+}
+
+// guard: only runs that have a bound of their own are measured.
+func (k *check) guard() {
+	g := &k.c.Guard
+	if g.TotalCPUPercent == 0 || g.CPUPercent > 0 {
+		return
+	}
+	for _, r := range k.c.Roles {
+		if r.CPUPercent > 0 {
+			return
+		}
+	}
+	k.fail("guard.total_cpu_percent", "with cpu_percent 0 no run is measured, so there is no total", "give cpu_percent a bound, 100 for a whole CPU")
 }
 
 // tags checks what the struct tags ask of single values. A zero value that

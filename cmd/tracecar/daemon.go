@@ -40,14 +40,21 @@ type daemon struct {
 	auth     *auth.Auth // nil: nobody is asked who he is
 	tls      *auth.TLS  // nil: plain HTTP
 
+	level   *slog.LevelVar // of log
+	started *config.Config
+
 	mu    sync.Mutex
-	cfg   *config.Config
+	cfg   *config.Config // in force
 	roles func(collector.Script) policy.Role
-	// reloadErr is why the configuration on disk is not the one in force.
-	reloadErr error
+	// refused is why the configuration on disk is not the one in force.
+	refused error
+	// restart are the keys of cfg that count from the next start only.
+	restart []string
+	// taken and rejected count the changes of the configuration.
+	taken, rejected int64
 }
 
-func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daemon, error) {
+func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
 	probes, err := scheduledProbes(cfg)
 	if err != nil {
 		return nil, err
@@ -58,7 +65,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 	}
 	telemetry := otlpConfig(cfg)
 	telemetry.Logger = log
-	d := &daemon{log: log, cfg: cfg}
+	d := &daemon{log: log, level: level, started: cfg, cfg: cfg}
 	face := mcp.Config{}
 	if err := d.faces(&face, cfg); err != nil {
 		return nil, err
@@ -78,6 +85,9 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 	if face.Telemetry, err = newCallTelemetry(d.exporter.Tracer(), d.exporter.Meter()); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
+	if err := d.measureReloads(d.exporter.Meter()); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	d.server = mcp.New(d.mcpConfig(face, cfg))
 	d.exporter.WatchProbes(d.schedule.Status)
 	// The exporter counts failures, and logs when they begin and end.
@@ -86,61 +96,6 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger) (*daem
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
-}
-
-// follow keeps up with the configuration file until ctx ends.
-func (d *daemon) follow(ctx context.Context) {
-	if d.cfg.Path() == "" {
-		<-ctx.Done()
-		return
-	}
-	err := d.cfg.Watch(ctx, func(cfg *config.Config, err error) { d.reload(cfg, err) })
-	if err != nil && ctx.Err() == nil {
-		d.log.Error("the configuration is not watched: changes need a restart", "error", err)
-	}
-}
-
-// reload takes over what can be changed while running. A configuration with a
-// mistake changes nothing, and shows at /readyz.
-func (d *daemon) reload(cfg *config.Config, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err == nil {
-		err = d.take(cfg)
-	}
-	d.reloadErr = err
-	if err != nil {
-		d.log.Error("the new configuration is not taken; the old one stays in force", "error", err)
-	}
-}
-
-func (d *daemon) take(cfg *config.Config) error {
-	probes, err := scheduledProbes(cfg)
-	if err != nil {
-		return err
-	}
-	if d.auth == nil && (len(cfg.Auth.Tokens) > 0 || cfg.Auth.TLS.ClientCA != "") {
-		return errors.New("nobody was asked for a token at the start: restart tracecar to ask for them")
-	}
-	if d.auth != nil { // the one step that can refuse a good configuration goes first
-		if err := d.auth.SetTokens(tokens(cfg)); err != nil {
-			return err
-		}
-	}
-	if err := d.exporter.SetProbes(otlpProbes(cfg)); err != nil {
-		return err
-	}
-	if err := d.schedule.Apply(probes); err != nil {
-		return err
-	}
-	d.roles = roles(cfg)
-	changes := config.Diff(d.cfg, cfg)
-	d.log.Info("configuration taken", "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed)
-	if len(changes.Restart) > 0 {
-		d.log.Warn("these sections changed and need a restart of tracecar", "sections", changes.Restart)
-	}
-	d.cfg = cfg
-	return nil
 }
 
 // close ends everything: probes first, so that their last maps are exported.

@@ -5,12 +5,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +29,24 @@ type testDaemon struct {
 	*daemon
 	t    *testing.T
 	path string // of the configuration
+	said *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 func newTestDaemon(t *testing.T, p executortest.Program, yaml string) *testDaemon {
@@ -48,7 +65,9 @@ func followTestDaemon(t *testing.T, p executortest.Program, path string) *testDa
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := newDaemon(t.Context(), cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	said := &lockedBuffer{}
+	log, level := newLogger(said, &cfg.Log)
+	d, err := newDaemon(t.Context(), cfg, log, level)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +81,7 @@ func followTestDaemon(t *testing.T, p executortest.Program, path string) *testDa
 			t.Error(err)
 		}
 	})
-	return &testDaemon{d, t, path}
+	return &testDaemon{d, t, path, said}
 }
 
 func writeFile(t *testing.T, path, text string) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tracecar/collector"
+	"tracecar/config"
 	"tracecar/examples"
 	"tracecar/mcp"
 )
@@ -15,13 +16,13 @@ import (
 // scriptLibrary shows the library to MCP callers.
 type scriptLibrary struct {
 	runner *collector.Runner
-	dirs   []string
+	config func() *config.Config
 }
 
 func (l scriptLibrary) Scripts() (out []mcp.LibraryScript) {
 	seen := map[string]bool{}
 	var all []examples.Script
-	for _, dir := range l.dirs {
+	for _, dir := range l.config().Library.Dirs {
 		all = append(all, examples.ListDir(dir)...)
 	}
 	for _, s := range append(all, examples.List()...) {
@@ -61,7 +62,7 @@ func (l scriptLibrary) Script(ctx context.Context, name string, args []string) (
 	if err != nil {
 		version = "" // the run will say so
 	}
-	s, ok := findScript(l.dirs, name, version)
+	s, ok := findScript(l.config().Library.Dirs, name, version)
 	if !ok {
 		return "", nil, fmt.Errorf("no script %q in the library", name)
 	}

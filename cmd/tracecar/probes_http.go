@@ -29,11 +29,14 @@ func (d *daemon) serveProbes(w http.ResponseWriter, r *http.Request) {
 // not a failure: what runs goes on.
 func (d *daemon) ready() map[string]any {
 	d.mu.Lock()
-	reloadErr := d.reloadErr
+	refused, restart := d.refused, d.restart
 	d.mu.Unlock()
 	detail := map[string]any{}
-	if reloadErr != nil {
-		detail["config_error"] = reloadErr.Error()
+	if refused != nil {
+		detail["config_error"] = refused.Error()
+	}
+	if len(restart) > 0 {
+		detail["config_restart"] = restart
 	}
 	if probes := d.schedule.Status(); len(probes) > 0 {
 		states := map[collector.ProbeState][]string{}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -77,7 +78,8 @@ bpftrace needs root: start the client as root, or let tracecar use sudo
 			if err != nil {
 				return err
 			}
-			d, err := newDaemon(cmd.Context(), cfg, newLogger(cmd, &cfg.Log))
+			log, level := newLogger(cmd.ErrOrStderr(), &cfg.Log)
+			d, err := newDaemon(cmd.Context(), cfg, log, level)
 			if err != nil {
 				return asFailure(err)
 			}
@@ -128,12 +130,12 @@ can reach it can trace this machine.
 }
 
 func serve(cmd *cobra.Command, cfg *config.Config) error {
-	log := newLogger(cmd, &cfg.Log)
+	log, level := newLogger(cmd.ErrOrStderr(), &cfg.Log)
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return asFailure(err)
 	}
-	d, err := newDaemon(cmd.Context(), cfg, log)
+	d, err := newDaemon(cmd.Context(), cfg, log, level)
 	if err != nil {
 		return asFailure(errors.Join(err, ln.Close()))
 	}
@@ -190,16 +192,23 @@ func (d *daemon) mcpConfig(m mcp.Config, cfg *config.Config) mcp.Config {
 	}
 	m.Runner, m.Version, m.Logger = d.runner, version(), d.log
 	m.AllowedHosts, m.AllowedOrigins = cfg.Auth.Hosts, cfg.Auth.Origins
-	m.Routes, m.Ready, m.Scheduled, m.Library = routes, d.ready, d.schedule.Status, scriptLibrary{d.runner, cfg.Library.Dirs}
+	m.Routes, m.Ready, m.Scheduled, m.Library = routes, d.ready, d.schedule.Status, scriptLibrary{d.runner, d.config}
 	return m
 }
 
-func newLogger(cmd *cobra.Command, cfg *config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.Level)) // Validate has read it
+// newLogger writes to w; its level can be changed.
+func newLogger(w io.Writer, cfg *config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	setLevel(level, cfg.Level)
 	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), opts))
+		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
-	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), opts))
+	return slog.New(slog.NewTextHandler(w, opts)), level
+}
+
+func setLevel(v *slog.LevelVar, name string) {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(name)) // Validate has read it
+	v.Set(level)
 }

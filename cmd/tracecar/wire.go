@@ -30,11 +30,7 @@ func runnerOptions(cfg *config.Config) (collector.Options, error) {
 		MaxEvents: l.MaxEvents, MaxRows: l.MaxRows, MaxEventBytes: int(l.MaxEventBytes),
 		MaxOutput: uint64(l.MaxOutput), MaxHelperErrors: uint64(l.MaxHelperErrors),
 		MaxScheduled: 1 << 20, // a reload may bring more, and places cost nothing
-		Guard: collector.Guard{
-			// How much is a matter of the role: the operator's runs are not bounded.
-			Budget:     guard.Budget{Window: cfg.Guard.Window},
-			SumPercent: cfg.Guard.TotalCPUPercent,
-		},
+		Guard:        runnerGuard(cfg),
 	}
 	if l.Queue == 0 {
 		o.Queue = -1 // none; 0 would be the default
@@ -48,6 +44,12 @@ func runnerOptions(cfg *config.Config) (collector.Options, error) {
 		o.Helper = helper
 	}
 	return o, nil
+}
+
+// runnerGuard is what cfg says about the cost of runs. How much one may take is
+// a matter of its role: the operator's runs are not bounded.
+func runnerGuard(cfg *config.Config) collector.Guard {
+	return collector.Guard{Budget: guard.Budget{Window: cfg.Guard.Window}, SumPercent: cfg.Guard.TotalCPUPercent}
 }
 
 // scheduledProbes are the probes of cfg as the scheduler takes them.

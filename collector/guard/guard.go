@@ -17,15 +17,21 @@ const (
 // Guard watches the runs that have a budget, each against its own and all
 // against one for their sum. Make one with New; it is safe for concurrent use.
 type Guard struct {
-	sum float64
-
 	mu   sync.Mutex
+	sum  float64
 	live map[*watch]Usage
 }
 
 // New returns a Guard. sum bounds what the watched runs use together, in
 // percent of one CPU, each over its own window; 0 is no bound.
 func New(sum float64) *Guard { return &Guard{sum: sum, live: map[*watch]Usage{}} }
+
+// SetSum changes the bound on the sum, also for the runs that are watched.
+func (g *Guard) SetSum(sum float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sum = sum
+}
 
 type watch struct {
 	run    *Run
