@@ -9,7 +9,6 @@ import (
 
 	"tracecar/cmd/tracecar/internal/text"
 	"tracecar/collector/audit"
-	"tracecar/collector/executor"
 )
 
 func newAudit() *cobra.Command {
@@ -80,27 +79,4 @@ func auditLine(e audit.Entry) string {
 		line += fmt.Sprintf("  %.1f s, %d events, kernel %v", e.Cost.Duration.Seconds(), e.Cost.Events, e.Cost.KernelCPU)
 	}
 	return line
-}
-
-func newSudoers() *cobra.Command {
-	return &cobra.Command{
-		Use:   "sudoers [USER]",
-		Short: "Print the sudoers line that lets a user trace through tracecar",
-		Long: `Print the line to add with visudo so that USER (default: you) can run scripts
-with --sudo. It allows one exact command, tracecar's root helper; whoever has it
-can run any bpftrace script as root.`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			argv, err := helperArgv()
-			if err != nil {
-				return err
-			}
-			user := ""
-			if len(args) > 0 {
-				user = args[0]
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), executor.SudoersLine(user, argv))
-			return err
-		},
-	}
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,21 +118,6 @@ func (f *scriptFlags) runner(o collector.Options) (*collector.Runner, error) {
 		o.Helper = helper
 	}
 	return collector.NewRunner(o), nil
-}
-
-// helperArgv is the exact command that the sudoers line allows.
-func helperArgv() ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, errors.Join(errors.New("cannot tell the path of tracecar, which sudo has to start"), err)
-	}
-	// The sudoers line names tracecar, not the program it hands over to.
-	if light := filepath.Join(filepath.Dir(self), "tracecar"); filepath.Base(self) == "tracecar-server" {
-		if _, err := os.Stat(light); err == nil {
-			self = light
-		}
-	}
-	return []string{self, helperCommand}, nil
 }
 
 // formatFlag is --format with its allowed values.

@@ -161,7 +161,7 @@ func (c *helperChild) handshake(r *request) (ends pipes, err error) {
 		return ends, errNoHello
 	}
 	if fr.op == opHello && string(fr.payload) != helloText {
-		return ends, fmt.Errorf("the root helper is of another version: it says %q", clip(string(fr.payload), 60))
+		return ends, fmt.Errorf("the root helper is of another version (it says %q): install it again", clip(string(fr.payload), 60))
 	}
 	if fr.op == opHello {
 		if err = c.conn.write(opStart, 0, r.pack()); err != nil {

@@ -26,6 +26,10 @@ func untrusted(path string) string {
 	return ""
 }
 
+// Replaceable tells why it would be dangerous to let a user run path as root:
+// others than root can replace it. "" where root alone can.
+func Replaceable(path string) string { return untrusted(path) }
+
 // notRootsOwn is untrusted for what is read, not run: a file or directory.
 func notRootsOwn(path string) string {
 	_, why := rootsOwn(path)
