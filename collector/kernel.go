@@ -25,9 +25,6 @@ const (
 	askRelease  = "release"
 )
 
-// dumpLimit bounds the bytes of one dump.
-const dumpLimit = 1 << 30
-
 // kernelMaps holds the kernel maps of live bpftrace processes, in whichever
 // process is root.
 type kernelMaps struct {
@@ -42,9 +39,7 @@ func (k *kernelMaps) handlers() map[string]executor.Handler {
 }
 
 func (k *kernelMaps) answer(pid int, question []byte) ([]byte, error) {
-	k.mu.Lock()
-	h := k.holders[pid]
-	k.mu.Unlock()
+	h := k.holder(pid)
 	op := string(question[:min(len(question), 16)])
 	if op == askHold {
 		h := kernelmap.Hold(context.Background(), pid)
@@ -64,6 +59,7 @@ func (k *kernelMaps) answer(pid int, question []byte) ([]byte, error) {
 			return nil, err
 		}
 		var b bytes.Buffer
+		b.Grow(kernelmap.RawsSize(raws) + 1024*(len(raws)+1))
 		err = kernelmap.WriteRaws(&b, raws)
 		return b.Bytes(), err
 	case askRelease:
@@ -86,9 +82,19 @@ func (k *kernelMaps) replace(pid int, h *kernelmap.Holder) {
 	}
 }
 
+// holder holds the maps of a process; nil where this process does not.
+func (k *kernelMaps) holder(pid int) *kernelmap.Holder {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holders[pid]
+}
+
 // held is one run's hold on its kernel maps; a zero held holds nothing.
 type held struct {
 	proc *executor.Process
+	// local holds the maps where that is done in this process: then nothing has
+	// to be put into bytes and read back. Else nil.
+	local *kernelmap.Holder
 }
 
 // hold begins to hold the maps of proc. What fails is not fatal: rows are
@@ -98,8 +104,12 @@ func (k *kernelMaps) hold(proc *executor.Process, want bool) held {
 		return held{}
 	}
 	h := held{proc: proc}
+	before := k.holder(proc.PID())
 	if _, err := h.ask(askHold); err != nil {
 		return held{}
+	}
+	if local := k.holder(proc.PID()); local != before {
+		h.local = local
 	}
 	return h
 }
@@ -121,11 +131,18 @@ func (h held) tables(s *script.Script, version string) *kernelmap.Tables {
 	if h.proc == nil {
 		return nil
 	}
+	if h.local != nil {
+		t, err := h.local.Tables(context.Background(), s, version)
+		if err != nil {
+			return nil
+		}
+		return t
+	}
 	answer, err := h.ask(askDump)
 	if err != nil {
 		return nil
 	}
-	raws, err := kernelmap.ReadRaws(bytes.NewReader(answer), dumpLimit)
+	raws, err := kernelmap.ReadRaws(answer)
 	if err != nil {
 		return nil
 	}

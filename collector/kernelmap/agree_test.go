@@ -63,7 +63,7 @@ func TestGoldenAgreesWithJSON(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			raws, err := ReadRaws(bytes.NewReader(b), 0)
+			raws, err := ReadRaws(b)
 			if err != nil {
 				t.Fatal(err)
 			}

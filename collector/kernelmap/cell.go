@@ -24,8 +24,16 @@ type Part struct {
 	Unsure bool
 
 	form  form
-	size  uint8  // bytes of an integer
-	elems []Part // of a tuple
+	size  uint8   // bytes of an integer
+	elems *[]Part // of a tuple; a pointer keeps the others small
+}
+
+// parts are those of a tuple.
+func (p *Part) parts() []Part {
+	if p.elems == nil {
+		return nil
+	}
+	return *p.elems
 }
 
 // form says how bpftrace prints a part.
@@ -162,12 +170,16 @@ func (c *cell) fits(n int) bool {
 }
 
 // read decodes the cell from b, which it fits.
-func (c *cell) read(b []byte) Part { return c.readInto(b, nil) }
+func (c *cell) read(b []byte) (p Part) {
+	c.readInto(&p, b, nil)
+	return p
+}
 
-// readInto is read, with texts that recur (names of processes, of files) kept once.
-func (c *cell) readInto(b []byte, texts interned) Part {
+// readInto is read into a zero Part, with texts that recur (names of
+// processes, of files) kept once.
+func (c *cell) readInto(p *Part, b []byte, texts *interned) {
 	raw := b[c.off : c.off+c.size]
-	p := Part{Unsure: c.unsure, form: c.form, size: uint8(min(c.size, 255))}
+	p.Unsure, p.form, p.size = c.unsure, c.form, uint8(min(c.size, 255))
 	switch c.kind {
 	case cellInt:
 		n := number(raw, c.signed)
@@ -181,31 +193,32 @@ func (c *cell) readInto(b []byte, texts interned) Part {
 	case cellBool:
 		p.Value = parser.Bool(number(raw, false) != 0)
 	case cellText:
-		text, _, _ := bytes.Cut(raw, []byte{0})
-		p.Value = texts.text(text)
+		if i := bytes.IndexByte(raw, 0); i >= 0 {
+			raw = raw[:i]
+		}
+		p.Value = texts.text(raw)
 	case cellBuffer:
 		if len(raw) < c.header {
-			return Part{Opaque: true}
+			*p = Part{Opaque: true}
+			return
 		}
 		n := min(number(raw[:c.header], false), uint64(len(raw)-c.header))
 		p.Value = parser.Text(string(raw[c.header : c.header+int(n)]))
 	case cellTuple:
-		values := make([]parser.Value, len(c.elems))
-		p.elems = make([]Part, len(c.elems))
+		elems, values := make([]Part, len(c.elems)), make([]parser.Value, len(c.elems))
 		for i := range c.elems {
-			p.elems[i] = c.elems[i].readInto(b, texts)
-			values[i] = p.elems[i].Value
-			p.Opaque = p.Opaque || p.elems[i].Opaque
-			p.Unsure = p.Unsure || p.elems[i].Unsure
+			c.elems[i].readInto(&elems[i], b, texts)
+			values[i] = elems[i].Value
+			p.Opaque = p.Opaque || elems[i].Opaque
+			p.Unsure = p.Unsure || elems[i].Unsure
 		}
-		p.Value = parser.Array(values)
-		if p.Opaque {
-			p.Value = parser.Value{}
+		p.elems = &elems
+		if !p.Opaque {
+			p.Value = parser.Array(values)
 		}
 	default:
-		return Part{Opaque: true}
+		*p = Part{Opaque: true}
 	}
-	return p
 }
 
 // top is the place of an integer's most significant byte.
@@ -216,20 +229,30 @@ func top(b []byte) int {
 	return 0
 }
 
-// interned holds texts by their bytes, at most maxInterned.
-type interned map[string]parser.Value
+// interned holds texts by their bytes, at most maxInterned, and the newest.
+type interned struct {
+	byText map[string]parser.Value
+	last   parser.Value
+}
 
 const maxInterned = 4096
 
-func (in interned) text(b []byte) parser.Value {
-	if v, ok := in[string(b)]; ok {
-		return v
+func (in *interned) text(b []byte) parser.Value {
+	if in == nil {
+		return parser.Text(string(b))
 	}
-	s := string(b)
-	v := parser.Text(s)
-	if in != nil && len(in) < maxInterned {
-		in[s] = v
+	if string(b) == in.last.Text() && !in.last.IsNone() {
+		return in.last
 	}
+	v, ok := in.byText[string(b)]
+	if !ok {
+		s := string(b)
+		v = parser.Text(s)
+		if len(in.byText) < maxInterned {
+			in.byText[s] = v
+		}
+	}
+	in.last = v
 	return v
 }
 

@@ -57,9 +57,14 @@ type Row struct {
 // about its maps. It fails with ErrUnverified for versions whose layouts it
 // does not know; a map that it cannot decode is left out and named in Skipped.
 //
-// A row costs about 56 bytes and 72 per key part, texts once; histograms have
-// at most 4 Mi buckets per map. raws is not kept.
+// A row costs 48 bytes and 32 per key part, texts once; histograms have at most
+// 4 Mi buckets per map. raws is not kept.
 func Decode(raws []Raw, s *script.Script, version string) (*Tables, error) {
+	return decode(raws, s, version, func(*Raw) *memo { return nil })
+}
+
+// decode is Decode with what earlier calls remember of each map, or nil.
+func decode(raws []Raw, s *script.Script, version string, memoOf func(*Raw) *memo) (*Tables, error) {
 	d, ok := dialectOf(version)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrUnverified, version)
@@ -74,7 +79,7 @@ func Decode(raws []Raw, s *script.Script, version string) (*Tables, error) {
 			continue
 		}
 		seen[m.Name] = true
-		table, err := decodeMap(r, m, d)
+		table, err := decodeMap(r, m, d, memoOf(r))
 		if err != nil {
 			skipped[m.Name] = err.Error()
 			continue
@@ -96,9 +101,10 @@ type mapDecoder struct {
 	slab    []Part
 	checks  int // see layout
 	texts   interned
+	memo    *memo // or nil
 }
 
-func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
+func decodeMap(r *Raw, m *script.Map, d dialect, memo *memo) (*Table, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -111,7 +117,7 @@ func decodeMap(r *Raw, m *script.Map, d dialect) (*Table, error) {
 	if d.btf && (r.Key == nil || r.Value == nil) {
 		return nil, errors.New("the kernel has no type information for it")
 	}
-	dec := &mapDecoder{raw: r, m: m, d: d, texts: interned{}, keySize: int(r.KeySize)}
+	dec := &mapDecoder{raw: r, m: m, d: d, texts: interned{byText: map[string]parser.Value{}}, memo: memo, keySize: int(r.KeySize)}
 	if dec.tailed() {
 		if dec.keySize -= 8; dec.keySize < 0 {
 			return nil, fmt.Errorf("a key of %d bytes holds no bucket", r.KeySize)
@@ -225,23 +231,21 @@ func shapeOf(t script.Type) shape {
 	return s
 }
 
-// next returns the next n parts of the slab, which keeps a table's keys together.
-func (dec *mapDecoder) next(n int) []Part {
-	if len(dec.slab) < n {
-		dec.slab = make([]Part, n*min(max(dec.raw.Count, 1), 1024))
-	}
-	p := dec.slab[:n:n]
-	dec.slab = dec.slab[n:]
-	return p
-}
+// room makes place for the keys of n rows: a table's keys are kept together.
+func (dec *mapDecoder) room(n int) { dec.slab = make([]Part, n*len(dec.keys)) }
 
 func (dec *mapDecoder) readKey(b []byte) []Part {
-	if len(dec.keys) == 0 {
+	n := len(dec.keys)
+	if n == 0 {
 		return nil
 	}
-	parts := dec.next(len(dec.keys))
+	if len(dec.slab) < n {
+		dec.room(64)
+	}
+	parts := dec.slab[:n:n]
+	dec.slab = dec.slab[n:]
 	for i := range dec.keys {
-		parts[i] = dec.keys[i].readInto(b, dec.texts)
+		dec.keys[i].readInto(&parts[i], b, &dec.texts)
 	}
 	return parts
 }

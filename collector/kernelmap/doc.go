@@ -13,7 +13,9 @@
 //	tables, err := kernelmap.Decode(raws, parsedScript, version)
 //
 // Between the halves a []Raw can cross a process boundary (WriteRaws,
-// ReadRaws). A row that bpftrace printed is paired with one read here by
+// ReadRaws). Holder.Tables does both in one process, again and again for a live
+// map: it keeps what it read of it, and decodes only the keys that are new.
+// A row that bpftrace printed is paired with one read here by
 // Match and Render, which say what bpftrace prints for a key.
 //
 // The layouts are bpftrace's private business. Measured on Linux 6.18 with

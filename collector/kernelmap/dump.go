@@ -2,119 +2,103 @@ package kernelmap
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 
+	"tracecar/parser/script"
+
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxMapBytes bounds what Dump keeps of one map, in bytes of keys and values.
-	maxMapBytes = 256 << 20
-	// batchBytes is about what one system call reads.
-	batchBytes = 1 << 20
-)
-
-// readEntries fills r.Keys, r.Values, r.Count and r.Truncated from fd.
-func readEntries(ctx context.Context, fd int, r *Raw, maxEntries int) error {
-	size := int(r.KeySize) + r.Stride()
-	limit := maxMapBytes / max(size, 1)
-	if maxEntries > 0 {
-		limit = min(limit, maxEntries)
-	}
-	err := readBatches(ctx, fd, r, limit)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, errnoNotSupp) {
-		r.Keys, r.Values, r.Count, r.Truncated = nil, nil, 0, false
-		err = readOneByOne(ctx, fd, r, limit)
-	}
-	return err
+// Dump reads the entries of all held maps, at most maxEntries per map (0: no
+// such limit), and at most 256 MiB per map. A histogram has one entry per
+// non-empty bucket, and in 0.17 an avg() or stats() value has two.
+//
+// Of a live map each entry is read as of its own instant; the two words of a
+// stats() or avg() value may be one event apart. Once bpftrace has ended the
+// answer is the final state. Dump may be called again, also after the end.
+func (h *Holder) Dump(ctx context.Context, maxEntries int) ([]Raw, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dump(ctx, maxEntries, false)
 }
 
-// readBatches uses BPF_MAP_LOOKUP_BATCH, which takes whole hash buckets under
-// their lock. As bpftrace's hashes never grow, an entry stays in its bucket:
-// each is seen exactly once, or not at all if it was deleted meanwhile.
-func readBatches(ctx context.Context, fd int, r *Raw, limit int) error {
-	ks, vs := int(r.KeySize), r.Stride()
-	chunk := min(max(batchBytes/max(ks+vs, 1), 64), max(int(r.Capacity), 1))
-	cursors := [2][]byte{make([]byte, max(ks, 8)), make([]byte, max(ks, 8))}
-	var in []byte
-	for i := 0; ; i++ {
-		if err := ctx.Err(); err != nil {
-			return err
+// Tables is Dump and Decode in one, for whoever holds the maps in his own
+// process: what was dumped is not kept, so its memory serves the next time too.
+func (h *Holder) Tables(ctx context.Context, s *script.Script, version string) (*Tables, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	raws, err := h.dump(ctx, 0, true)
+	if err != nil {
+		return nil, err
+	}
+	return decode(raws, s, version, func(r *Raw) *memo {
+		i := slices.IndexFunc(h.maps, func(m *held) bool { return m.info.ID == r.ID })
+		return &h.maps[i].memo
+	})
+}
+
+// dump is Dump; with reuse, what it returns is good until it is called again.
+// mu is held.
+func (h *Holder) dump(ctx context.Context, maxEntries int, reuse bool) ([]Raw, error) {
+	_ = h.look() // maps made since the last look; its error is in err
+	if h.closed {
+		return nil, errClosed
+	}
+	select {
+	case <-h.done: // nobody looks at the pending ones again: let strangers' maps go
+		for _, m := range h.pending {
+			unix.Close(m.fd)
 		}
-		out := cursors[i&1]
-		r.Keys, r.Values = slices.Grow(r.Keys, chunk*ks), slices.Grow(r.Values, chunk*vs)
-		keys, values := tail(r.Keys, chunk*ks), tail(r.Values, chunk*vs)
-		n, done, err := lookupBatch(fd, in, out, keys, values, chunk)
-		if errors.Is(err, unix.ENOSPC) && chunk < int(r.Capacity) {
-			chunk *= 2 // one hash bucket holds more than a chunk
-			i--
-			continue
-		}
+		h.pending = nil
+	default:
+	}
+	if h.cpus == 0 {
+		n, err := ebpf.PossibleCPU()
 		if err != nil {
-			return err
+			return nil, fmt.Errorf("kernelmap: %w", err)
 		}
-		r.Keys, r.Values = r.Keys[:len(r.Keys)+n*ks], r.Values[:len(r.Values)+n*vs]
-		r.Count += n
-		if r.Count > limit {
-			cut(r, limit)
-			return nil
-		}
-		if done {
-			return nil
-		}
-		in = out
+		h.cpus = n
 	}
+	raws := make([]Raw, 0, len(h.maps))
+	for _, m := range h.maps {
+		r := h.describe(m)
+		if reuse {
+			r.Keys, r.Values = m.keys[:0], m.values[:0]
+		}
+		if err := readEntries(ctx, m.fd, &r, maxEntries, m.count); err != nil {
+			return nil, fmt.Errorf("kernelmap: read %s: %w", r.Name, err)
+		}
+		if m.count = r.Count; reuse {
+			m.keys, m.values = r.Keys, r.Values
+		}
+		raws = append(raws, r)
+	}
+	return raws, h.err
 }
 
-// readOneByOne walks the keys. A delete at the walk's position makes the
-// kernel start over, so keys already read are remembered.
-func readOneByOne(ctx context.Context, fd int, r *Raw, limit int) error {
-	ks, vs := int(r.KeySize), r.Stride()
-	seen := map[string]bool{}
-	var key []byte
-	value := make([]byte, max(vs, 8))
-	for steps := 0; ; steps++ {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		next := make([]byte, ks)
-		err := nextKey(fd, key, next)
-		if errors.Is(err, unix.ENOENT) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		key = next
-		if seen[string(key)] {
-			if steps > 4*int(r.Capacity)+1024 {
-				r.Truncated = true // entries vanish faster than they can be walked
-				return nil
-			}
-			continue
-		}
-		if err := lookup(fd, key, value); errors.Is(err, unix.ENOENT) {
-			continue // deleted meanwhile
-		} else if err != nil {
-			return err
-		}
-		if r.Count == limit {
-			r.Truncated = true
-			return nil
-		}
-		seen[string(key)] = true
-		r.Keys, r.Values = append(r.Keys, key...), append(r.Values, value[:vs]...)
-		r.Count++
+func (h *Holder) describe(m *held) Raw {
+	r := Raw{
+		Name: m.info.name(), ID: m.info.ID, Type: m.info.Type, CPUs: 1,
+		KeySize: m.info.KeySize, ValueSize: m.info.ValueSize, Capacity: m.info.MaxEntries,
 	}
-}
-
-// tail returns n writable bytes behind b, within b's capacity; b is grown in
-// place by the caller's reslicing.
-func tail(b []byte, n int) []byte { return b[len(b) : len(b)+n] }
-
-func cut(r *Raw, limit int) {
-	r.Count, r.Truncated = limit, true
-	r.Keys = slices.Clip(r.Keys[:limit*int(r.KeySize)])
-	r.Values = slices.Clip(r.Values[:limit*r.Stride()])
+	if r.perCPU() {
+		r.CPUs = h.cpus
+	}
+	if m.info.BTFID == 0 {
+		return r
+	}
+	l := h.btf[m.info.BTFID]
+	if l == nil {
+		var err error
+		if l, err = readLayouts(m.info.BTFID); err != nil {
+			l = &layouts{} // then the map has no layout, and Decode says so
+		}
+		h.btf[m.info.BTFID] = l
+	}
+	if v, ok := l.find(m.info); ok {
+		r.FullName, r.Key, r.Value = v.name, v.key, v.value
+	}
+	return r
 }

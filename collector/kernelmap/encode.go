@@ -1,7 +1,6 @@
 package kernelmap
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,10 +12,7 @@ import (
 // length of a JSON header (4 bytes, big endian), the header (a Raw without
 // its bytes), and then the bytes of keys and values, whose lengths follow from it.
 
-const (
-	maxHeader    = 1 << 20
-	defaultLimit = 1 << 30
-)
+const maxHeader = 1 << 20
 
 var errDamaged = errors.New("kernelmap: damaged dump")
 
@@ -55,29 +51,34 @@ func writeAll(w io.Writer, parts ...[]byte) error {
 	return nil
 }
 
-// ReadRaws reads what WriteRaws wrote, up to its end mark. It takes no more
-// than limit bytes (0: 1 GiB) and returns an error, never a panic, for bytes
-// that lie. Memory follows what has arrived, not what a header claims.
-func ReadRaws(r io.Reader, limit int64) ([]Raw, error) {
-	if limit <= 0 {
-		limit = defaultLimit
+// RawsSize is the bytes that WriteRaws writes, without its headers.
+func RawsSize(raws []Raw) (n int) {
+	for i := range raws {
+		n += len(raws[i].Keys) + len(raws[i].Values)
 	}
-	in := &io.LimitedReader{R: r, N: limit}
+	return n
+}
+
+// ReadRaws reads what WriteRaws wrote, which must be all of b. It returns an
+// error, never a panic, for bytes that lie. The Raws share b's memory.
+func ReadRaws(b []byte) ([]Raw, error) {
 	var raws []Raw
 	for {
-		var size [4]byte
-		if _, err := io.ReadFull(in, size[:]); err != nil {
-			return nil, torn(err)
+		head, err := cutBytes(&b, 4)
+		if err != nil {
+			return nil, err
 		}
-		n := binary.BigEndian.Uint32(size[:])
+		n := binary.BigEndian.Uint32(head)
 		if n == 0 {
+			if len(b) > 0 {
+				return nil, errDamaged
+			}
 			return raws, nil
 		}
 		if n > maxHeader {
 			return nil, errDamaged
 		}
-		head, err := readN(in, int64(n))
-		if err != nil {
+		if head, err = cutBytes(&b, int64(n)); err != nil {
 			return nil, err
 		}
 		var h header
@@ -88,31 +89,22 @@ func ReadRaws(r io.Reader, limit int64) ([]Raw, error) {
 		if !raw.sane() {
 			return nil, errDamaged
 		}
-		if raw.Keys, err = readN(in, int64(raw.Count)*int64(raw.KeySize)); err != nil {
+		if raw.Keys, err = cutBytes(&b, int64(raw.Count)*int64(raw.KeySize)); err != nil {
 			return nil, err
 		}
-		if raw.Values, err = readN(in, int64(raw.Count)*int64(raw.Stride())); err != nil {
+		if raw.Values, err = cutBytes(&b, int64(raw.Count)*int64(raw.Stride())); err != nil {
 			return nil, err
 		}
 		raws = append(raws, raw)
 	}
 }
 
-func readN(in *io.LimitedReader, n int64) ([]byte, error) {
-	if n < 0 || n > in.N {
+// cutBytes takes n bytes off the front of b.
+func cutBytes(b *[]byte, n int64) ([]byte, error) {
+	if n < 0 || n > int64(len(*b)) {
 		return nil, errDamaged
 	}
-	var b bytes.Buffer
-	b.Grow(int(min(n, 1<<20)))
-	if got, err := io.CopyN(&b, in, n); got < n {
-		return nil, torn(err)
-	}
-	return b.Bytes(), nil
-}
-
-func torn(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: %w", errDamaged, io.ErrUnexpectedEOF)
-	}
-	return err
+	head := (*b)[:n:n]
+	*b = (*b)[n:]
+	return head, nil
 }

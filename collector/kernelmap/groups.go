@@ -68,6 +68,7 @@ func (dec *mapDecoder) grouped(value func(*group) (Part, error)) ([]Row, error) 
 		return nil, err
 	}
 	rows := make([]Row, len(groups))
+	dec.room(len(rows))
 	for i, g := range groups {
 		p, err := value(g)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,6 +63,10 @@ type held struct {
 	info  *mapInfo
 	since time.Time
 	scans int
+	count int // entries at the last dump
+	// keys and values are the last dump's, where they are used again.
+	keys, values []byte
+	memo         memo
 }
 
 // Hold watches pid, a bpftrace process just started (or a shell script that
@@ -167,6 +170,11 @@ func (h *Holder) settled(attachedAt time.Time) bool {
 func (h *Holder) poll() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.look()
+}
+
+// look is poll; mu is held.
+func (h *Holder) look() error {
 	if h.closed {
 		return errClosed
 	}
@@ -226,68 +234,3 @@ func (h *Holder) claim() {
 }
 
 var errClosed = errors.New("kernelmap: holder is closed")
-
-// Dump reads the entries of all held maps, at most maxEntries per map (0: no
-// such limit), and at most 256 MiB per map. A histogram has one entry per
-// non-empty bucket, and in 0.17 an avg() or stats() value has two.
-//
-// Of a live map each entry is read as of its own instant; the two words of a
-// stats() or avg() value may be one event apart. Once bpftrace has ended the
-// answer is the final state. Dump may be called again, also after the end.
-func (h *Holder) Dump(ctx context.Context, maxEntries int) ([]Raw, error) {
-	_ = h.poll() // maps made since the last look; its error is in Err
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return nil, errClosed
-	}
-	select {
-	case <-h.done: // nobody looks at the pending ones again: let strangers' maps go
-		for _, m := range h.pending {
-			unix.Close(m.fd)
-		}
-		h.pending = nil
-	default:
-	}
-	if h.cpus == 0 {
-		n, err := ebpf.PossibleCPU()
-		if err != nil {
-			return nil, fmt.Errorf("kernelmap: %w", err)
-		}
-		h.cpus = n
-	}
-	raws := make([]Raw, 0, len(h.maps))
-	for _, m := range h.maps {
-		r := h.describe(m)
-		if err := readEntries(ctx, m.fd, &r, maxEntries); err != nil {
-			return nil, fmt.Errorf("kernelmap: read %s: %w", r.Name, err)
-		}
-		raws = append(raws, r)
-	}
-	return raws, h.err
-}
-
-func (h *Holder) describe(m *held) Raw {
-	r := Raw{
-		Name: m.info.name(), ID: m.info.ID, Type: m.info.Type, CPUs: 1,
-		KeySize: m.info.KeySize, ValueSize: m.info.ValueSize, Capacity: m.info.MaxEntries,
-	}
-	if r.perCPU() {
-		r.CPUs = h.cpus
-	}
-	if m.info.BTFID == 0 {
-		return r
-	}
-	l := h.btf[m.info.BTFID]
-	if l == nil {
-		var err error
-		if l, err = readLayouts(m.info.BTFID); err != nil {
-			l = &layouts{} // then the map has no layout, and Decode says so
-		}
-		h.btf[m.info.BTFID] = l
-	}
-	if v, ok := l.find(m.info); ok {
-		r.FullName, r.Key, r.Value = v.name, v.key, v.value
-	}
-	return r
-}

@@ -251,7 +251,7 @@ func TestLiveOneByOne(t *testing.T) {
 				if err := readOneByOne(context.Background(), m.fd, &one, 100); err != nil {
 					t.Fatal(err)
 				}
-				if err := readBatches(context.Background(), m.fd, &batch, 100); err != nil {
+				if err := readBatches(context.Background(), m.fd, &batch, 100, 0); err != nil {
 					t.Fatal(err)
 				}
 				if a, b := entries(&one), entries(&batch); !slices.Equal(a, b) || len(a) == 0 {

@@ -1,7 +1,6 @@
 package kernelmap
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"testing"
@@ -18,7 +17,7 @@ func golden(t *testing.T, name, version string) (map[string]*Table, map[string]*
 	if err != nil {
 		t.Fatal(err)
 	}
-	raws, err := ReadRaws(bytes.NewReader(b), 0)
+	raws, err := ReadRaws(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,13 +91,16 @@ func (l *Layout) clean(b []byte, tails bool) bool {
 	return true
 }
 
+var zeros [64]byte
+
 func zero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
+	for len(b) > len(zeros) {
+		if !bytes.Equal(b[:len(zeros)], zeros[:]) {
 			return false
 		}
+		b = b[len(zeros):]
 	}
-	return true
+	return bytes.Equal(b, zeros[:len(b)])
 }
 
 // alike tells whether two layouts read the same from b.

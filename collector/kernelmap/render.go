@@ -49,7 +49,7 @@ func readings(p Part) []Part {
 	switch {
 	case p.form == formTuple:
 		all := [][]Part{{}}
-		for _, e := range p.elems {
+		for _, e := range p.parts() {
 			options := []Part{e}
 			if e.Unsure {
 				options = readings(e)
@@ -89,7 +89,7 @@ func readings(p Part) []Part {
 }
 
 func tupleOf(elems []Part) Part {
-	p := Part{form: formTuple, elems: elems}
+	p := Part{form: formTuple, elems: &elems}
 	values := make([]parser.Value, len(elems))
 	for i, e := range elems {
 		values[i] = e.Value
@@ -219,7 +219,7 @@ func (d dialect) printsTuple(p Part) []string {
 		open, end, quoted = "[", "]", true
 	}
 	all := []string{open}
-	for i, e := range p.elems {
+	for i, e := range p.parts() {
 		ways := d.prints(e)
 		var next []string
 		for _, head := range all {

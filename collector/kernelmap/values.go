@@ -17,10 +17,22 @@ func (dec *mapDecoder) plain() ([]Row, error) {
 		return nil, err
 	}
 	rows := make([]Row, dec.raw.Count)
-	for i := range rows {
-		p := read(dec.raw.value(i))
-		rows[i] = Row{Key: dec.readKey(dec.raw.key(i)), Value: p.Value, Opaque: p.Opaque, Unsure: p.Unsure}
+	known := dec.memo.knows(dec)
+	if len(known.rows) == 0 {
+		dec.room(len(rows))
 	}
+	keys, ks := dec.raw.Keys, int(dec.raw.KeySize)
+	values, vs := dec.raw.Values, dec.raw.Stride()
+	for i := range rows {
+		row := &rows[i]
+		if row.Key = known.key(keys[:ks]); row.Key == nil {
+			row.Key = dec.readKey(keys[:ks])
+		}
+		p := read(values[:vs])
+		row.Value, row.Opaque, row.Unsure = p.Value, p.Opaque, p.Unsure
+		keys, values = keys[ks:], values[vs:]
+	}
+	dec.memo.keep(dec, rows)
 	return rows, nil
 }
 
@@ -58,8 +70,8 @@ func (dec *mapDecoder) valueReader() (func(b []byte) Part, error) {
 // total adds up the word at off over all CPUs, wrapping as the kernel does.
 func (dec *mapDecoder) total(b []byte, off int) uint64 {
 	var n uint64
-	for cell := range slices.Chunk(b, dec.step()) {
-		n += binary.NativeEndian.Uint64(cell[off:])
+	for step := dec.step(); off < len(b); off += step {
+		n += binary.NativeEndian.Uint64(b[off:])
 	}
 	return n
 }
