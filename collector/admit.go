@@ -41,7 +41,7 @@ func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.L
 	parsed := parseLive(s.Source)
 	req := policy.Request{
 		Args: s.Args, Unsafe: s.Unsafe, Library: s.Library,
-		Inline: policy.InlineFields(os.DirFS("/sys/kernel/tracing")),
+		Fields: policy.EventFields(os.DirFS("/sys/kernel/tracing")),
 	}
 	expand := func(ctx context.Context, pattern string) (int, error) {
 		bt, err := r.bpftrace(ctx, s.Sudo, policy.Limits{})

@@ -14,9 +14,11 @@ type Info struct {
 	Available bool   `json:"available"`
 	Version   string `json:"version"` // of bpftrace, "" where there is none
 	// DefaultTimeout and MaxTimeout are in seconds.
-	DefaultTimeout int    `json:"default_timeout"`
-	MaxTimeout     int    `json:"max_timeout"`
-	Path           string `json:"path"`
+	DefaultTimeout int `json:"default_timeout"`
+	MaxTimeout     int `json:"max_timeout"`
+	// Role is that of whoever asks, "" where there are no roles; set by whoever knows it.
+	Role string `json:"role,omitempty"`
+	Path string `json:"path"`
 	// Features holds what bpftrace --info answers with yes or no, by its own names.
 	Features map[string]bool `json:"features"`
 	Kernel   string          `json:"kernel"`

@@ -17,7 +17,7 @@ type Auth struct {
 	Hosts []string `koanf:"hosts"`
 	// Origins are taken in the Origin header, in full: https://ui.example.
 	Origins []string `koanf:"origins"`
-	// DefaultRole is the role of callers without one of their own; empty: the built-in one, caller.
+	// DefaultRole is the role of callers without one of their own, those that nobody asks for a token included; empty: the built-in one, caller.
 	DefaultRole string `koanf:"default_role"`
 }
 
@@ -73,8 +73,8 @@ type Role struct {
 	Includes bool `koanf:"includes"`
 	// Imports allows import.
 	Imports bool `koanf:"imports"`
-	// UserMemory allows str() and buf() of other processes' memory.
-	UserMemory bool `koanf:"user_memory"`
+	// UserMemory is what str(), buf() and pointers may read: none, arguments (what an event's own argument points to, the default) or all; true is all, false none.
+	UserMemory Memory `koanf:"user_memory" enum:"none,arguments,all"`
 	// Binaries are the programs that uprobes may attach to, as globs.
 	Binaries Rule `koanf:"binaries"`
 	// ConfigKeys are the settings that a script's config block may have.

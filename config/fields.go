@@ -24,6 +24,7 @@ var (
 	outputType   = reflect.TypeFor[Output]()
 	fieldType    = reflect.TypeFor[Field]()
 	severityType = reflect.TypeFor[Severity]()
+	memoryType   = reflect.TypeFor[Memory]()
 )
 
 var fieldCache sync.Map // reflect.Type → []field

@@ -40,6 +40,10 @@ func scalar(n *yaml.Node, t reflect.Type) (any, *problem) {
 		if tag == "!!bool" {
 			return map[bool]Severity{true: "info", false: Off}[isTrue(n.Value)], nil
 		}
+	case memoryType:
+		if tag == "!!bool" {
+			return map[bool]Memory{true: "all", false: "none"}[isTrue(n.Value)], nil
+		}
 	}
 	switch t.Kind() {
 	case reflect.Pointer: // an optional bool

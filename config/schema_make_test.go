@@ -104,7 +104,7 @@ func (m *maker) value(t *testing.T, typ reflect.Type, def reflect.Value) object 
 		return object{"anyOf": []any{object{"type": "integer", "minimum": 1}, object{"type": "string", "minLength": 1}}}
 	case fieldType:
 		return object{"type": []string{"string", "integer"}}
-	case severityType:
+	case severityType, memoryType:
 		return object{}
 	}
 	switch typ.Kind() {
@@ -147,7 +147,7 @@ func (m *maker) ref(t *testing.T, typ reflect.Type, def reflect.Value) object {
 
 func words(f field) []any {
 	var out []any
-	if f.typ == severityType {
+	if f.typ == severityType || f.typ == memoryType {
 		out = append(out, true, false)
 	}
 	for _, w := range f.enum {

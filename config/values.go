@@ -79,6 +79,10 @@ type Severity string
 // Off is the Severity of what is not exported.
 const Off Severity = "off"
 
+// Memory is what a role may read through pointers: "none", "arguments" or
+// "all". In YAML also true (all) and false (none).
+type Memory string
+
 // NamePart is a piece of a span's name: text, or a field of the printf.
 type NamePart struct {
 	Text  string

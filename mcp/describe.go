@@ -27,6 +27,8 @@ Writing the script:
 - nsecs is in nanoseconds. Histogram buckets are inclusive ranges in the unit the script puts in.
 - Narrow with a filter: /comm == "nginx"/ or /pid == 1234/.
 
+What is allowed hangs on your role (get_bpftrace_info). The default one, caller: tracepoints, timers, software and hardware events; str() and buf() of an event's own argument, str(args->filename), also kept until the call returns: @f[tid] = args->filename, later str(@f[tid]). Not: kprobes and uprobes, casts, -> but of args, curtask, computed pointers, cat(), #include. A script that is not allowed has status refused, and its diagnostics name the rule, the place and what would be allowed: mend it by those.
+
 Examples:
 Files opened, by process:
 tracepoint:syscalls:sys_enter_openat { @[comm, str(args->filename)] = count(); }
@@ -44,7 +46,7 @@ tracepoint:syscalls:sys_enter_execve { printf("%d %s %s\n", pid, comm, str(args-
 
 Errors: a script that does not compile or attach comes back with isError and diagnostics (line, column, hint). "busy" means that too many runs are live: wait and try again. Integers beyond 2^53 are decimal strings. A row marked ambiguous has a key that bpftrace printed in a way that cannot be told apart.`
 
-const describeInfo = `Describe this host: whether bpftrace can run, its version and path, the kernel, BTF, tracefs, privileges, what bpftrace supports here, the limits on runs (timeouts in seconds), and what is missing with the command that mends it. Call it first, and whenever a script fails for reasons that are not in the script.`
+const describeInfo = `Describe this host: whether bpftrace can run, its version and path, the kernel, BTF, tracefs, privileges, what bpftrace supports here, your role, the limits on your runs (timeouts in seconds), and what is missing with the command that mends it. Call it first, and whenever a script fails for reasons that are not in the script.`
 
 const describeValidate = `Have bpftrace check a script without attaching or running it. Returns valid; diagnostics with line, column and a hint; what it would attach to and how many attach points each wildcard matches; its maps with their kinds and key names; and the functions it calls. An invalid script is a normal answer (valid false), not an error. Use it before a long run, or to mend a script that failed. An attach point with 0 matches does not exist on this kernel; search with list_probes.`
 
@@ -60,4 +62,4 @@ const describeStopRun = `End a run as Ctrl-C would: bpftrace detaches and prints
 
 const describeListRuns = `List the live runs and the finished ones that are still kept, newest first: id, status, when started, how long, probes, events, and the beginning of the script. And the scheduled probes, which the operator has running all the time or now and then, with their state and the ids of their runs: get_run shows what they see without starting anything.`
 
-const describeListScripts = `Search the library of ready scripts for the questions people ask of a running machine: CPU, system calls, files, disks, memory, network, processes. Each says what it answers, its parameters, what its maps hold, what it costs and needs. Run one with execute_bpftrace_script or start_run, script: "@library/NAME" and args for its parameters. Look here before writing a script: these are tested on every supported version of bpftrace.`
+const describeListScripts = `Search the library of ready scripts for the questions people ask of a running machine: CPU, system calls, files, disks, memory, network, processes. Each says what it answers, its parameters, what its maps hold, what it costs and needs. Run one with execute_bpftrace_script or start_run, script: "@library/NAME" and args for its parameters. Look here before writing a script: these are tested on every supported version of bpftrace, and they may read what your own scripts may not. The role caller may run all but those that take a function of the kernel or of a program as a parameter.`

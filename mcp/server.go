@@ -48,6 +48,9 @@ type Config struct {
 	Role string
 	// RoleLimits bounds what each holder of a role may have; nil: no bounds.
 	RoleLimits func(role string) Limits
+	// RoleBounds is what get_bpftrace_info tells of a role's bounds on runs, by
+	// name; "max_timeout" is in seconds. nil: nothing.
+	RoleBounds func(role string) map[string]int
 	// Telemetry is told of tool calls; nil: nobody is.
 	Telemetry Telemetry
 	// Library is what scripts can be run by name; nil: none.

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"maps"
 
 	"tracecar/collector"
 )
@@ -14,12 +15,30 @@ func (s *Server) infoTool() tool {
 		output:     schemaInfo,
 		readOnly:   true,
 		idempotent: true,
-		call: func(ctx context.Context, _ caller, _ arguments) *answer {
+		call: func(ctx context.Context, c caller, _ arguments) *answer {
 			return s.lookup(ctx, func() *answer {
-				return answerWith(completeInfo(s.runner.Info(ctx)))
+				return answerWith(s.forRole(completeInfo(s.runner.Info(ctx)), c.who.Role))
 			})
 		},
 	}
+}
+
+// forRole narrows the limits of info to those that a role has.
+func (s *Server) forRole(info *collector.Info, role string) *collector.Info {
+	info.Role = role
+	if s.cfg.RoleBounds == nil {
+		return info
+	}
+	info.Limits = maps.Clone(info.Limits)
+	for name, most := range s.cfg.RoleBounds(role) {
+		if name == "max_timeout" {
+			info.MaxTimeout = min(info.MaxTimeout, most)
+			info.DefaultTimeout = min(info.DefaultTimeout, most)
+		} else if had, ok := info.Limits[name]; !ok || most < had {
+			info.Limits[name] = most
+		}
+	}
+	return info
 }
 
 // completeInfo returns info with every map and list present.

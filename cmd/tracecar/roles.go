@@ -1,31 +1,23 @@
 package main
 
 import (
-	"net"
+	"maps"
 	"slices"
+	"time"
 
 	"tracecar/collector"
 	"tracecar/collector/policy"
 	"tracecar/config"
-	"tracecar/mcp/auth"
 )
 
-// defaultRole is the role of callers that have none of their own. Where nobody
-// is asked who he is, whoever reaches tracecar is taken for its operator,
-// unless the configuration says otherwise; --unsafe is never theirs.
+// defaultRole is the role of callers that have none of their own: whoever
+// reaches tracecar over MCP or HTTP is a caller, asked for a token or not, on
+// loopback and on standard input too.
 func defaultRole(cfg *config.Config) string {
-	switch {
-	case cfg.Auth.DefaultRole != "":
+	if cfg.Auth.DefaultRole != "" {
 		return cfg.Auth.DefaultRole
-	case len(cfg.Auth.Tokens) == 0 && cfg.Auth.TLS.ClientCA == "" && onLoopback(cfg.Listen):
-		return config.RoleOperator
 	}
 	return config.RoleCaller
-}
-
-func onLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && auth.Loopback(host)
 }
 
 // roles gives each script the role of whoever asks for it.
@@ -73,7 +65,11 @@ func policyRole(name string, c *config.Role) policy.Role {
 	r := policy.Caller()
 	r.Name = name
 	r.ReadOnly, r.LibraryOnly, r.Unsafe = c.ReadOnly, c.LibraryOnly, c.Unsafe
-	r.UserMemory, r.Imports, r.Includes = c.UserMemory, c.Imports, c.Includes
+	r.Imports, r.Includes = c.Imports, c.Includes
+	set(&r.UserMemory, policy.UserMemory(c.UserMemory))
+	if len(c.Providers.Allow) > 0 {
+		r.LibraryProviders = nil // these and no others
+	}
 	override(&r.Providers, c.Providers)
 	override(&r.Probes, c.Probes)
 	override(&r.Functions, c.Functions)
@@ -94,6 +90,19 @@ func policyRole(name string, c *config.Role) policy.Role {
 	set(&r.Memory, uint64(c.Memory))
 	set(&r.CPUPercent, c.CPUPercent)
 	return r
+}
+
+// bounds are what get_bpftrace_info shows a caller of its role: those that
+// hold, by the names that the configuration has for them. Times are in seconds.
+func bounds(r policy.Role) map[string]int {
+	all := map[string]int{
+		"max_timeout": int(r.MaxTimeout / time.Second), "max_events": r.MaxEvents, "max_rows": r.MaxRows,
+		"max_attach_points": r.MaxAttachPoints, "max_map_keys": r.MaxMapKeys, "max_rate": r.MaxRate,
+		"max_script": r.MaxScript, "max_statements": r.MaxStatements,
+		"compile_timeout": int(r.CompileTimeout / time.Second), "cpu_percent": int(r.CPUPercent),
+	}
+	maps.DeleteFunc(all, func(_ string, v int) bool { return v == 0 })
+	return all
 }
 
 func override(g *policy.Globs, rule config.Rule) {

@@ -198,7 +198,7 @@ probes:
 		}
 		// Nothing a caller sends makes a run unsafe.
 		system := map[string]any{"script": `BEGIN { system("touch ` + touched + `"); exit(); }`}
-		if res, failed := m.call("execute_bpftrace_script", system); !failed || res["status"] != "failed" {
+		if res, failed := m.call("execute_bpftrace_script", system); !failed || res["status"] != "refused" {
 			t.Errorf("system(): %v", res)
 		}
 		system["unsafe"] = true

@@ -17,8 +17,15 @@ import (
 func (d *daemon) faces(m *mcp.Config, cfg *config.Config) error {
 	m.Role = defaultRole(cfg)
 	m.RoleLimits = func(role string) mcp.Limits {
+		if d.auth == nil { // callers are not told apart: each of them is bounded by what all may have
+			r := d.config().Roles[role]
+			return mcp.Limits{PerMinute: r.MaxCallsPerMinute, Runs: r.MaxRuns}
+		}
 		l := d.role(collector.Script{Caller: collector.Caller{Role: role}})
 		return mcp.Limits{PerMinute: l.MaxCallsPerMinute, Runs: l.MaxRuns}
+	}
+	m.RoleBounds = func(role string) map[string]int {
+		return bounds(d.role(collector.Script{Caller: collector.Caller{Role: role}}))
 	}
 	if cfg.Auth.TLS.Cert != "" {
 		t, err := auth.NewTLS(auth.Files{Cert: cfg.Auth.TLS.Cert, Key: cfg.Auth.TLS.Key, ClientCA: cfg.Auth.TLS.ClientCA}, d.log)

@@ -108,14 +108,20 @@ func (c *checker) attachPoints() {
 			c.deny(p.ap.Start, RuleAttachPoint, "[ ] and ? in an attach point, which not every bpftrace takes for wildcards", "*")
 		case !plainParts(p.ap):
 			c.deny(p.ap.Start, RuleAttachPoint, "unusual characters in an attach point", "letters, digits, _ . - + * / @")
-		case !c.role.Providers.permits(p.ap.Provider):
+		case !c.role.Providers.permits(p.ap.Provider) && (!c.vouched(p) || denied(c.role.Providers, p.ap.Provider)):
 			c.deny(p.ap.Start, RuleProvider, p.ap.Provider+" probes are not allowed", c.list(&c.role.Providers))
 		case !c.permitsPoint(p):
 			c.deny(p.ap.Start, RuleAttachPoint, p.text+" is not allowed, or not all that it matches", c.list(&c.role.Probes))
-		case !c.permitsBinary(p.ap):
+		case !c.permitsBinary(p):
 			c.deny(p.ap.Start, RuleForeignBinary, "probes on this program are not allowed", c.list(&c.role.Binaries))
 		}
 	}
+}
+
+// vouched tells whether the library itself names an attach point, of a kind
+// that it may have.
+func (c *checker) vouched(p point) bool {
+	return c.req.Library != "" && !strings.Contains(p.ap.Text, "$") && slices.Contains(c.role.LibraryProviders, p.ap.Provider)
 }
 
 // permitsPoint checks an attach point in all the ways to write it: a kernel
@@ -139,7 +145,8 @@ func (c *checker) permitsPoint(p point) bool {
 	return permitted
 }
 
-func (c *checker) permitsBinary(ap script.AttachPoint) bool {
+func (c *checker) permitsBinary(p point) bool {
+	ap := p.ap
 	switch ap.Provider {
 	case "uprobe", "uretprobe", "usdt":
 	case "watchpoint", "asyncwatchpoint":
@@ -151,6 +158,9 @@ func (c *checker) permitsBinary(ap script.AttachPoint) bool {
 		return false
 	}
 	file := ap.Parts[0]
+	if c.vouched(p) {
+		return (Globs{Allow: []string{"*"}, Deny: c.role.Binaries.Deny}).permitsAll(file)
+	}
 	if !slices.Contains(c.role.Binaries.Allow, "*") && (!path.IsAbs(file) || path.Clean(file) != file) {
 		return false // looked up in PATH, or among the libraries
 	}

@@ -34,8 +34,10 @@ func (c *checker) functions() {
 }
 
 // denies reports whether a name is denied, not just left out.
-func denies(g Globs, name string) bool {
-	return unsafe[name] || !Globs{Allow: []string{"*"}, Deny: g.Deny}.permits(name)
+func denies(g Globs, name string) bool { return unsafe[name] || denied(g, name) }
+
+func denied(g Globs, name string) bool {
+	return !Globs{Allow: []string{"*"}, Deny: g.Deny}.permits(name)
 }
 
 func (c *checker) identifiers() {

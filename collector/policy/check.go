@@ -82,11 +82,12 @@ type checker struct {
 	d          *Decision
 	seen       map[seen]bool
 	lists      map[*Globs]string
+	held       map[held]source
 }
 
 func check(ctx context.Context, role Role, s *script.Script, req Request, expand Expand, rules []rule) *Decision {
 	c := &checker{ctx: ctx, role: &role, s: s, req: &req, expand: expand, torn: -1,
-		d: &Decision{Limits: role.Limits}, seen: map[seen]bool{}, lists: map[*Globs]string{}}
+		d: &Decision{Limits: role.Limits}, seen: map[seen]bool{}, lists: map[*Globs]string{}, held: map[held]source{}}
 	tooLong := TooLong(role, s.Source)
 	if tooLong != nil {
 		c.d.Violations = tooLong.Violations

@@ -36,7 +36,7 @@ func rulesOf(d *policy.Decision) string {
 
 func judge(t *testing.T, role policy.Role, req policy.Request, list []verdict) {
 	t.Helper()
-	req.Inline = inline
+	req.Fields = fields
 	for _, v := range list {
 		src := source(v.src)
 		d := policy.Check(t.Context(), role, script.Parse(src), req, few)
@@ -223,21 +223,25 @@ func TestMemory(t *testing.T) {
 		{write + "@ = strlen(f(1) + g(2)); }", "function " + memory},
 		{"profile:hz:9 { @[reg(\"di\")] = count(); }", memory},
 	}
-	judge(t, policy.Caller(), policy.Request{Args: []string{"7"}}, list)
+	none := policy.Caller()
+	none.UserMemory = policy.MemoryNone
+	judge(t, none, policy.Request{Args: []string{"7"}}, list)
 
 	role := policy.Caller()
-	role.UserMemory = true
+	role.UserMemory = policy.MemoryAll
 	for _, v := range list {
-		d := policy.Check(t.Context(), role, script.Parse(source(v.src)), policy.Request{Inline: inline, Args: []string{"7"}}, few)
+		d := policy.Check(t.Context(), role, script.Parse(source(v.src)), policy.Request{Fields: fields, Args: []string{"7"}}, few)
 		if strings.Contains(rulesOf(d), memory) {
 			t.Errorf("%s with user_memory: %v", v.src, d.Violations)
 		}
 	}
 
-	// Without knowledge of the events, nothing is held by them.
-	d := policy.Check(t.Context(), policy.Caller(), script.Parse("tracepoint:irq:irq_handler_entry { @ = str(args.name); }"), policy.Request{}, few)
-	if rulesOf(d) != memory {
-		t.Errorf("without Inline: %v", d.Violations)
+	// Without knowledge of the events, nothing is held by them, and nothing is
+	// known to be a pointer.
+	for _, src := range []string{"tracepoint:irq:irq_handler_entry { @ = str(args.name); }", "tracepoint:syscalls:sys_enter_openat { @ = str(args.filename); }"} {
+		if d := policy.Check(t.Context(), policy.Caller(), script.Parse(src), policy.Request{}, few); rulesOf(d) != memory {
+			t.Errorf("without Fields: %v", d.Violations)
+		}
 	}
 }
 

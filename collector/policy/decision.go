@@ -42,9 +42,9 @@ type Request struct {
 	// Library is the name of the library's script whose text this is, "" for
 	// an ad hoc one. The caller of Check vouches for it.
 	Library string
-	// Inline tells what the events of this kernel hold themselves: InlineFields.
-	// Without it str() and buf() of any field is memory.
-	Inline Inline
+	// Fields tells what the fields of this kernel's events are: EventFields.
+	// Without it str() and buf() of any tracepoint's field are refused.
+	Fields Fields
 }
 
 // Expand counts the attach points that a pattern matches, by bpftrace's own

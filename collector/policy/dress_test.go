@@ -161,7 +161,7 @@ func dressed(seed uint64) string { return tailor{rand.New(rand.NewPCG(seed, 7))}
 
 func refusedDress(t *testing.T, src string) {
 	t.Helper()
-	d := policy.Check(t.Context(), policy.Caller(), script.Parse(src), policy.Request{Inline: inline, Args: []string{"1"}}, few)
+	d := policy.Check(t.Context(), policy.Caller(), script.Parse(src), policy.Request{Fields: fields, Args: []string{"1"}}, few)
 	if d.Allowed {
 		t.Errorf("allowed:\n%s", src)
 	}

@@ -33,7 +33,7 @@ func FuzzCheck(f *testing.F) {
 	role := policy.Caller()
 	f.Fuzz(func(t *testing.T, src, arg string) {
 		s := script.Parse(src)
-		req := policy.Request{Args: []string{arg}, Inline: inline}
+		req := policy.Request{Args: []string{arg}, Fields: fields}
 		d := policy.Check(t.Context(), role, s, req, few)
 		if again := policy.Check(t.Context(), role, s, req, few); !cmp.Equal(d, again) {
 			t.Fatalf("two verdicts:\n%v\n%v", d, again)

@@ -19,9 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// inline is what the committed event formats tell, so that verdicts do not
+// fields is what the committed event formats tell, so that verdicts do not
 // hang on the kernel.
-var inline = policy.InlineFields(os.DirFS("testdata/tracing"))
+var fields = policy.EventFields(os.DirFS("testdata/tracing"))
 
 // few stands for bpftrace's search.
 func few(_ context.Context, pattern string) (int, error) {
@@ -50,7 +50,10 @@ func TestScripts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				req := policy.Request{Inline: inline, Args: []string{"1", "2", "3"}}
+				req := policy.Request{Fields: fields, Args: []string{"1", "2", "3"}}
+				if name == "library" {
+					req.Library = strings.TrimSuffix(filepath.Base(file), ".bt")
+				}
 				d := policy.Check(t.Context(), policy.Caller(), script.Parse(string(src)), req, few)
 				var why []string
 				for _, v := range d.Violations {
@@ -61,6 +64,9 @@ func TestScripts(t *testing.T) {
 				slices.Sort(why)
 				if d.Allowed != (len(why) == 0) {
 					t.Errorf("%s: allowed %v with %q", file, d.Allowed, why)
+				}
+				if chosen := strings.Contains(filepath.Base(file), "-function-"); name == "library" && d.Allowed == chosen {
+					t.Errorf("%s: allowed %v: of the library, only what probes a function of the caller's choice is refused", file, d.Allowed)
 				}
 				if d.Allowed {
 					why = []string{"allowed"}

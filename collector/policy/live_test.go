@@ -27,11 +27,14 @@ func TestLive(t *testing.T) {
 		points, err := bt.List(ctx, pattern, false)
 		return len(points), err
 	}
-	req := policy.Request{Inline: policy.InlineFields(os.DirFS(tracing)), Args: []string{"sched_*"}}
+	req := policy.Request{Fields: policy.EventFields(os.DirFS(tracing)), Args: []string{"sched_*"}}
 	for src, want := range map[string]string{
 		"tracepoint:irq:irq_handler_entry { @[str(args.name)] = count(); }":           "",
 		"tracepoint:sched:sched_switch { @[args.next_comm[0]] = count(); }":           "",
-		"tracepoint:syscalls:sys_enter_openat { @[str(args.filename)] = count(); }":   "user_memory",
+		"tracepoint:syscalls:sys_enter_openat { @[str(args.filename)] = count(); }":   "",
+		"tracepoint:syscalls:sys_enter_unlink* { @[str(args.pathname)] = count(); }":  "",
+		"tracepoint:syscalls:sys_enter_*at { @[str(args.pathname)] = count(); }":      "user_memory",
+		"tracepoint:syscalls:sys_enter_openat { @[str(args.dfd)] = count(); }":        "user_memory",
 		"tracepoint:sched:nosuch_event { @[str(args.name)] = count(); }":              "user_memory",
 		"tracepoint:../../../etc:passwd { @[str(args.name)] = count(); }":             "user_memory",
 		"tracepoint:sched:sched_w* { @[probe] = count(); }":                           "",

@@ -6,16 +6,31 @@ import (
 	"tracecar/parser/script"
 )
 
-const memoryAllowed = "what the event itself holds: numbers, args.comm, str(args.name) of a field that is text; or a role with user_memory"
+// What would be allowed, by tier.
+const (
+	insteadOfMemory = "what the event itself holds: numbers, args.comm, str(args.name) of a field that is text; or a role with user_memory: arguments or all"
+	argumentsOnly   = "str(P) and buf(P, size) where P is an argument of the event, as it stands: args.filename of a system call's tracepoint, " +
+		"arg0 of a uprobe, retval of a uretprobe; or a variable, or @map[tid], that is assigned such an argument and never anything else; " +
+		"numbers and text that the event itself holds; scripts of the library; or a role with user_memory: all"
+)
 
 func (c *checker) denyMemory(offset int, message string) {
-	c.denyAt(offset, RuleUserMemory, message, memoryAllowed)
+	allowed := insteadOfMemory
+	if c.role.UserMemory == MemoryArguments {
+		allowed = argumentsOnly
+	}
+	c.denyAt(offset, RuleUserMemory, message, allowed)
+}
+
+// allMemory tells whether the script may read whatever it has a pointer to.
+func (c *checker) allMemory() bool {
+	return c.role.UserMemory == MemoryAll || c.role.UserMemory == MemoryArguments && c.req.Library != ""
 }
 
 // pointers finds the operators that read memory through a pointer, or make
 // one: each sign that is not plainly something else.
 func (c *checker) pointers() {
-	if c.role.UserMemory {
+	if c.allMemory() {
 		return
 	}
 	for i, t := range c.tokens {
@@ -32,9 +47,9 @@ func (c *checker) pointers() {
 			c.denyMemory(t.start, "a pointer's type")
 		case t.is("*") && !c.operand(i-1):
 			c.denyMemory(t.start, "* reads memory through a pointer")
-		case t.is("&") && !before.is("&") && !after.is("&") && !c.operand(i-1):
+		case t.is("&") && !c.twice(i, "&") && !c.twice(i-1, "&") && !c.operand(i-1):
 			c.denyMemory(t.start, "& makes a pointer")
-		case t.is("&") && before.is("&") && !c.operand(i-2):
+		case t.is("&") && c.twice(i-1, "&") && !c.operand(i-2):
 			c.denyMemory(t.start, "& makes a pointer")
 		case t.kind == kindIdent && pointers[t.text] && !before.is(".") && !before.is("->"):
 			c.denyMemory(t.start, t.text+" is a pointer")
@@ -48,6 +63,11 @@ func (c *checker) at(i int) token {
 		return token{kind: kindOther, match: -1}
 	}
 	return c.tokens[i]
+}
+
+// twice reports whether two of one sign stand at i with nothing between: &&.
+func (c *checker) twice(i int, sign string) bool {
+	return c.at(i).is(sign) && c.at(i+1).is(sign) && c.at(i+1).start == c.at(i).start+1
 }
 
 // isArgs reports whether a token is the builtin args.
@@ -111,13 +131,13 @@ func (c *checker) castLike(open, end int) bool {
 
 // memoryCalls checks the functions that read through what they are given.
 func (c *checker) memoryCalls() {
-	if c.role.UserMemory {
+	if c.allMemory() {
 		return
 	}
 	for _, call := range c.s.Calls {
 		switch {
-		case pointed[call.Name] && !c.harmless(call):
-			c.denyMemory(call.Start.Offset, call.Name+"() reads memory through a pointer")
+		case pointed[call.Name] && !c.harmless(call) && !c.argumentCall(call):
+			c.denyMemory(call.Start.Offset, call.Name+"() reads memory through a pointer"+c.whyNot(call))
 		case stringy[call.Name]:
 			for _, arg := range call.Args {
 				if !c.noPointer(call.Start.Offset, arg) {
@@ -157,10 +177,22 @@ func (c *checker) noPointer(offset int, arg string) bool {
 	switch t.kind {
 	case kindString, kindNumber, kindParam:
 		return t.text == arg && arg != `"`
+	case kindVar:
+		return t.text == arg && c.variable(token{start: offset, text: arg}, 's', c.value) != notArgument
 	case kindIdent:
 		return t.text == arg && arg != "args" || strings.HasPrefix(arg[len(t.text):], "(") && closes(arg[len(t.text):])
 	}
 	return false
+}
+
+// value tells whether the tokens from..to, which are assigned, are no pointer.
+func (c *checker) value(from, to int) source {
+	last := c.at(to - 1)
+	text := c.s.Source[c.at(from).start : last.start+len(last.text)]
+	if c.at(from).kind != kindVar && c.noPointer(c.at(from).start, text) {
+		return plainValue
+	}
+	return notArgument
 }
 
 // closes reports whether the parenthesis that opens a text is closed by its
@@ -214,7 +246,7 @@ func (c *checker) probeAt(offset int) (points []point) {
 func (c *checker) inline(offset int, field string) bool {
 	points := c.probeAt(offset)
 	for _, p := range points {
-		if c.req.Inline == nil || p.ap.Provider != "tracepoint" || p.ap.Wildcard || p.maySyscall() || !c.req.Inline(p.ap, field) {
+		if c.req.Fields == nil || p.ap.Provider != "tracepoint" || p.ap.Wildcard || p.maySyscall() || c.req.Fields(p.ap, field) != FieldInline {
 			return false
 		}
 	}
@@ -238,7 +270,7 @@ func (c *checker) onlyExec(offset int) bool {
 // userFields finds what newer kernels copy from user memory into the events
 // of system calls (args.__filename_val), and args as a whole.
 func (c *checker) userFields() {
-	if c.role.UserMemory {
+	if c.allMemory() {
 		return
 	}
 	for i, t := range c.tokens {

@@ -25,6 +25,10 @@ type Role struct {
 	Unsafe bool
 	// Providers are kinds of probes by bpftrace's full names: "tracepoint".
 	Providers Globs
+	// LibraryProviders are kinds of probes that scripts of the library may have
+	// beside those, on whatever they name in full: what a parameter names is
+	// held to the lists above and below like all else, and Deny holds for all.
+	LibraryProviders []string
 	// Probes are attach points, "tracepoint:syscalls:*". A wildcard in a
 	// script is allowed where all that it can match is.
 	Probes Globs
@@ -36,11 +40,8 @@ type Role struct {
 	// Binaries are what uprobes and usdt probes may attach to: absolute
 	// paths. Only "*" allows names that bpftrace looks up itself (libc).
 	Binaries Globs
-	// UserMemory allows to read memory through pointers: str() and buf() of
-	// other than what the event itself holds, casts to pointers, ->, *, [],
-	// curtask. A pointer made of any number is a pointer: this is all memory,
-	// user's and kernel's.
-	UserMemory bool
+	// UserMemory is what may be read through pointers.
+	UserMemory UserMemory
 	// Includes allows #include <linux/….h>, Imports import, Macros macro and
 	// fn, CDefinitions struct, union and enum at top level.
 	Includes, Imports, Macros, CDefinitions bool
@@ -64,6 +65,24 @@ type Role struct {
 
 	Limits
 }
+
+// UserMemory is what a role may read through pointers; the zero value is
+// MemoryNone.
+type UserMemory string
+
+const (
+	// MemoryNone: nothing. Scripts have what the event itself holds.
+	MemoryNone UserMemory = "none"
+	// MemoryArguments: str() and buf() of what an event's own argument points
+	// to: the file name of an open, the bytes of a write, arg0 of a uprobe. The
+	// pointer is the argument as it stands there, or a variable, or a map by
+	// tid or pid, that is never assigned anything else. Scripts of the library
+	// (Request.Library) are the operator's own text and read what they say.
+	MemoryArguments UserMemory = "arguments"
+	// MemoryAll: casts to pointers, ->, *, [], curtask. A pointer made of any
+	// number is a pointer: this is all memory, user's and kernel's.
+	MemoryAll UserMemory = "all"
+)
 
 // Limits bound a run that is allowed. They come back in the Decision for
 // whoever starts it. 0 is the runner's own default.
@@ -89,16 +108,18 @@ func Operator() Role {
 }
 
 // Caller is the role of an MCP caller that has no other: counts, histograms
-// and stacks at tracepoints and timers, no memory of other processes. Each
-// call gives a Role of its own to change.
+// and stacks at tracepoints and timers, and what the arguments of events point
+// to. Each call gives a Role of its own to change.
 func Caller() Role {
 	return Role{
-		Name:        "caller",
-		Providers:   Globs{Allow: []string{"BEGIN", "END", "self", "tracepoint", "software", "hardware", "profile", "interval"}},
-		Probes:      Globs{Allow: []string{"*"}},
-		Functions:   Globs{Allow: functions()},
-		Identifiers: Globs{Allow: identifiers()},
-		ConfigKeys:  []string{"cache_user_symbols", "lazy_symbolication", "missing_probes", "on_stack_limit", "print_maps_on_exit", "stack_mode", "str_trunc_trailer", "use_blazesym"},
+		Name:             "caller",
+		Providers:        Globs{Allow: []string{"BEGIN", "END", "self", "tracepoint", "software", "hardware", "profile", "interval"}},
+		LibraryProviders: []string{"kprobe", "kretprobe", "uprobe", "uretprobe", "usdt", "iter"},
+		Probes:           Globs{Allow: []string{"*"}},
+		Functions:        Globs{Allow: functions()},
+		Identifiers:      Globs{Allow: identifiers()},
+		UserMemory:       MemoryArguments,
+		ConfigKeys:       []string{"cache_user_symbols", "lazy_symbolication", "missing_probes", "on_stack_limit", "print_maps_on_exit", "stack_mode", "str_trunc_trailer", "use_blazesym"},
 
 		MaxScript:     64 << 10,
 		MaxProbes:     64,

@@ -30,6 +30,8 @@ type token struct {
 	code bool
 	// match is the index of the other bracket, for brackets; -1 if there is none.
 	match int
+	// within is the index of the innermost bracket that is open, -1 if none is.
+	within int
 }
 
 func (t token) is(s string) bool { return t.kind == kindPunct && t.text == s }
@@ -66,7 +68,10 @@ func tokenise(s *script.Script) (list []token, torn int) {
 		} else if t = scan(src[i:]); t.kind == kindString && (len(t.text) < 2 || t.text[len(t.text)-1] != '"') {
 			return list, i
 		}
-		t.start, t.match, t.depth = i, -1, len(open)
+		t.start, t.match, t.depth, t.within = i, -1, len(open), -1
+		if n := len(open); n > 0 {
+			t.within = open[n-1]
+		}
 		i += len(t.text)
 		list = append(list, t)
 		open = bracket(list, open)
