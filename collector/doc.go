@@ -30,6 +30,7 @@
 //	collector/guard    what a run costs, and whether that is too much
 //	collector/mapkey   key texts → typed parts, exact or marked
 //	collector/versions  ranges of bpftrace versions
+//	collector/stacks   maps of stacks → folded text, pprof, flame graphs
 //	mcp                tools, resources and prompts over stdio and HTTP
 //	config             one Config from defaults, file, environment, flags
 //	cmd/tracecar       the binary

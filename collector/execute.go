@@ -78,7 +78,7 @@ func (r *Runner) execute(ctx context.Context, run *Run) {
 	// A script that ended by itself just as its time was up did not time out.
 	o.timedOut = o.timedOut && exit.Stopped
 	o.cancelled = o.cancelled && exit.Stopped
-	if exit.Code != 0 && !exit.Stopped && run.attachedTime().IsZero() {
+	if exit.Code != 0 && !exit.Stopped && run.AttachedAt().IsZero() {
 		bt.AddHints(run.stopContext(ctx), exit.Diagnostics)
 	}
 	run.end(o, hold.tables(run.fold.script, run.version))

@@ -405,8 +405,8 @@ func (r *Run) setLive(proc *executor.Process, hold held, cost *guard.Run) {
 	r.live = &live{proc: proc, hold: hold, cost: cost, way: r.way, mark: r.mark}
 }
 
-// attachedTime is when all probes were attached, zero before.
-func (r *Run) attachedTime() time.Time {
+// AttachedAt returns when all probes were attached, zero before.
+func (r *Run) AttachedAt() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.attachedAt

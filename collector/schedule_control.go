@@ -115,7 +115,7 @@ func (e *scheduled) view() ProbeStatus {
 	if e.run == nil {
 		return st
 	}
-	st.RunID, st.Attached = e.run.ID(), e.run.attachedTime()
+	st.RunID, st.Attached = e.run.ID(), e.run.AttachedAt()
 	if st.State == ProbeStarting && !st.Attached.IsZero() {
 		st.State = ProbeRunning
 	}

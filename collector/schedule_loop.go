@@ -229,7 +229,7 @@ func (l *probeLoop) begin(again bool) {
 // finish takes over the Result of a run that has ended.
 func (l *probeLoop) finish(run *Run) end {
 	res, _ := run.Result(0)
-	attached, over := run.attachedTime(), run.endedAt()
+	attached, over := run.AttachedAt(), run.endedAt()
 	last := end{why: failure(res, l.periodic)}
 	if !attached.IsZero() {
 		last.lived = over.Sub(attached)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,8 @@ import (
 )
 
 func newParse() *cobra.Command {
-	var format, bpftraceVersion, scriptFile string
+	var o outputFlags
+	var bpftraceVersion, scriptFile string
 	var maxEvents, maxRows int
 	cmd := &cobra.Command{
 		Use:   "parse [FILE | -]",
@@ -22,10 +24,11 @@ where you can: kinds, names and types come from the script, and versions differ
 in how they print keys. What cannot be told is marked.
 
   bpftrace -f json opens.bt > out.json
-  tracecar parse --bpftrace-version 0.23.2 --script opens.bt out.json`,
+  tracecar parse --bpftrace-version 0.23.2 --script opens.bt out.json
+  tracecar parse --script profile.bt --format flamegraph -o cpu.svg out.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			rec := collector.Recording{Version: bpftraceVersion, MaxEvents: maxEvents, MaxRows: maxRows, Output: cmd.InOrStdin()}
@@ -36,6 +39,12 @@ in how they print keys. What cannot be told is marked.
 				}
 				rec.Source = string(text)
 			}
+			if o.profiles && scriptFile == "" {
+				return usageError("--format %s needs the script: give --script FILE", o.format)
+			}
+			if err := o.choose(rec.Source); err != nil {
+				return err
+			}
 			if len(args) > 0 && args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
@@ -44,20 +53,31 @@ in how they print keys. What cannot be told is marked.
 				defer f.Close()
 				rec.Output = f
 			}
-			res, err := rec.Fold()
+			out, done, err := o.open(cmd)
 			if err != nil {
-				return &exitError{exitFailed, fmt.Errorf("read: %w", err)}
+				return err
 			}
-			if err := writeResult(bufio.NewWriter(cmd.OutOrStdout()), res, format, false); err != nil {
-				return &exitError{exitFailed, err}
-			}
-			return nil
+			return done(parseTo(cmd, &rec, &o, out))
 		},
 	}
-	formatFlag(cmd, &format, "json")
+	o.add(cmd)
 	cmd.Flags().StringVar(&bpftraceVersion, "bpftrace-version", "", "the `version` of bpftrace that printed it, such as 0.23.2")
 	cmd.Flags().StringVar(&scriptFile, "script", "", "the script that was run, a `file`")
 	cmd.Flags().IntVar(&maxEvents, "max-events", 0, "keep at most this many events (default: all)")
 	cmd.Flags().IntVar(&maxRows, "max-rows", 0, "keep at most this many rows per map, the largest (default: all)")
 	return cmd
+}
+
+func parseTo(cmd *cobra.Command, rec *collector.Recording, o *outputFlags, out *bufio.Writer) error {
+	res, err := rec.Fold()
+	if err != nil {
+		return &exitError{exitFailed, fmt.Errorf("read: %w", err)}
+	}
+	if o.profiles {
+		return o.profile(out, cmd.ErrOrStderr(), res, &collector.Script{Source: rec.Source}, time.Time{})
+	}
+	if err := o.write(out, res, false); err != nil {
+		return &exitError{exitFailed, err}
+	}
+	return nil
 }

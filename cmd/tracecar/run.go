@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -16,7 +15,7 @@ import (
 
 func newRun() *cobra.Command {
 	var f scriptFlags
-	var format string
+	var o outputFlags
 	var stream bool
 	var duration time.Duration
 	var args []string
@@ -34,16 +33,24 @@ probes are attached. ARGs are the script's positional parameters $1, $2, ….
   tracecar run --duration 10s -e 'profile:hz:99 { @[kstack] = count(); }'
   tracecar run --format text opens.bt
   tracecar run --stream - < opens.bt | jq .data
+  tracecar run --duration 10s --format flamegraph -o cpu.svg -e 'profile:hz:99 { @[kstack] = count(); }'
+
+The formats folded, pprof and flamegraph show one map that counts or sums by
+kstack or ustack: as text for flame graph tools, as a file for go tool pprof, as
+a picture. Other parts of its key (comm, pid) are root frames, or pprof's labels.
 
 Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 (diagnostics on standard error too); 2 wrong usage; 3 refused.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, pos []string) error {
-			if err := checkFormat(format); err != nil {
+			if err := o.check(cmd); err != nil {
 				return err
 			}
-			if duration < 0 {
+			switch {
+			case duration < 0:
 				return usageError("--duration must not be negative")
+			case stream && o.profiles:
+				return usageError("--stream is for --format json and text: a profile is made at the end")
 			}
 			s, err := f.read(cmd, pos)
 			if err != nil {
@@ -52,17 +59,20 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 			s.Args = append(s.Args, args...)
 			s.Timeout, s.Sudo, s.Trigger = duration, f.sudo, "cli"
 			s.MaxEvents, s.MaxRows = maxEvents, maxRows
+			if err := o.choose(s.Source); err != nil {
+				return err
+			}
 			r, err := f.runner(collector.Options{Limits: executor.Limits{Ungrouped: f.role == ""}, MaxEvents: 1_000_000, MaxRows: 1 << 30, MaxEventBytes: 1 << 30})
 			if err != nil {
 				return err
 			}
 			prepareHost()
-			return runScript(cmd, r, s, format, stream)
+			return runScript(cmd, r, s, &o, stream)
 		},
 	}
 	f.add(cmd)
 	f.addRole(cmd)
-	formatFlag(cmd, &format, "json")
+	o.add(cmd)
 	cmd.Flags().BoolVar(&stream, "stream", false, "print each record as a line of JSON (or as text) when it comes, the Result last")
 	cmd.Flags().DurationVar(&duration, "duration", 0, "stop after this `time` of tracing, such as 30s (default: when the script ends)")
 	cmd.Flags().StringArrayVar(&args, "args", nil, "one positional `parameter` of the script; repeat it for more")
@@ -71,12 +81,19 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 	return cmd
 }
 
-func runScript(cmd *cobra.Command, r *collector.Runner, s collector.Script, format string, stream bool) error {
-	out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
+func runScript(cmd *cobra.Command, r *collector.Runner, s collector.Script, o *outputFlags, stream bool) error {
+	out, done, err := o.open(cmd)
+	if err != nil {
+		return err
+	}
+	return done(runTo(cmd, r, s, o, stream, out))
+}
+
+func runTo(cmd *cobra.Command, r *collector.Runner, s collector.Script, o *outputFlags, stream bool, out *bufio.Writer) error {
 	var sinks []collector.Sink
 	var st *streamer
 	if stream {
-		st = newStreamer(out, format)
+		st = newStreamer(out, o.format)
 		sinks = append(sinks, st)
 		// The Result that follows has no events: they were all printed.
 		s.MaxEvents = 1
@@ -92,29 +109,16 @@ func runScript(cmd *cobra.Command, r *collector.Runner, s collector.Script, form
 			return &exitError{exitFailed, fmt.Errorf("write the stream: %w", st.err)}
 		}
 	}
-	if err := writeResult(out, res, format, stream); err != nil {
-		return &exitError{exitFailed, fmt.Errorf("write the result: %w", err)}
+	if o.profiles {
+		if failed := resultExit(cmd.ErrOrStderr(), res, o.format); failed != nil {
+			return failed
+		}
+		return o.profile(out, cmd.ErrOrStderr(), res, &s, run.AttachedAt())
 	}
-	return resultExit(cmd.ErrOrStderr(), res, format)
-}
-
-func writeResult(out *bufio.Writer, res *collector.Result, format string, stream bool) error {
-	var err error
-	switch {
-	case format == "text":
-		err = text.Write(out, res)
-	case stream:
-		err = json.NewEncoder(out).Encode(map[string]any{"type": "result", "data": res})
-	default:
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(res)
+	if err := o.write(out, res, stream); err != nil {
+		return &exitError{exitFailed, err}
 	}
-	if err != nil {
-		return err
-	}
-	return out.Flush()
+	return resultExit(cmd.ErrOrStderr(), res, o.format)
 }
 
 // resultExit turns how the run ended into tracecar's exit code, with the

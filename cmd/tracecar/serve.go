@@ -184,7 +184,10 @@ func (d *daemon) background(ctx context.Context) (context.Context, func()) {
 
 // mcpConfig is what cfg says about the faces.
 func (d *daemon) mcpConfig(m mcp.Config, cfg *config.Config) mcp.Config {
-	routes := []mcp.Route{{Pattern: "GET /api/probes", Handler: http.HandlerFunc(d.serveProbes)}}
+	routes := []mcp.Route{
+		{Pattern: "GET /api/probes", Handler: http.HandlerFunc(d.serveProbes)},
+		{Pattern: "GET /api/probes/{name}/stacks", Handler: http.HandlerFunc(d.serveStacks)},
+	}
 	if cfg.Scrape() {
 		routes = append(routes, mcp.Route{
 			Pattern: "GET " + cfg.Prometheus.Path, Handler: d.exporter.PrometheusHandler(), Open: !cfg.Auth.Metrics,

@@ -16,7 +16,7 @@ func fromKernel(src Source, types []script.Type, rows []parser.Row, keys []Key) 
 	for i, j := range kernelmap.Join(src.Dialect.Version, src.Kernel, rows) {
 		keys[i].Value = j.Value
 		if keys[i].Ambiguous && j.Key != nil {
-			if parts, ok := merge(src.Dialect, types, j.Key); ok {
+			if parts, ok := merge(src, types, j.Key, rows[i].Key); ok {
 				keys[i].Parts, keys[i].Ambiguous = parts, false
 			}
 		}
@@ -52,7 +52,7 @@ func fromLaterKernel(src Source, types []script.Type, rows []parser.Row, keys []
 					continue
 				}
 				resolved, ok := kernelmap.Resolve(version, row.Key, rows[i].Key)
-				parts, whole := merge(src.Dialect, types, resolved)
+				parts, whole := merge(src, types, resolved, rows[i].Key)
 				if !ok || !whole {
 					parts = nil // it may be this one, and cannot be told
 				}
@@ -65,10 +65,11 @@ func fromLaterKernel(src Source, types []script.Type, rows []parser.Row, keys []
 	}
 }
 
-// merge reads bpftrace's own words in the opaque parts; ok is false where one
-// is missing or lost something.
-func merge(d Dialect, types []script.Type, key []kernelmap.Part) (parts []parser.Value, ok bool) {
+// merge reads bpftrace's own words in the opaque parts of a key that printed
+// as text; ok is false where one is missing or lost something.
+func merge(src Source, types []script.Type, key []kernelmap.Part, text string) (parts []parser.Value, ok bool) {
 	parts = make([]parser.Value, len(key))
+	var cut []piece // the only way to cut text
 	for i, p := range key {
 		parts[i] = p.Value
 		if p.Unsure && !p.Opaque {
@@ -77,16 +78,36 @@ func merge(d Dialect, types []script.Type, key []kernelmap.Part) (parts []parser
 		if !p.Opaque {
 			continue
 		}
-		if p.Value.Kind() != parser.KindText || i >= len(types) {
+		if i >= len(types) {
 			return nil, false
 		}
-		read, ok := readPart(d, types[i], p.Value.Text(), len(key) == 1)
+		var read piece
+		if p.Value.Kind() == parser.KindText {
+			read, ok = readPart(src.Dialect, types[i], p.Value.Text(), len(key) == 1)
+		} else {
+			// Several parts are opaque: only their types tell where each ends.
+			if cut == nil {
+				cut = onlyCut(src, types, text)
+			}
+			if ok = len(cut) == len(key); ok {
+				read = cut[i]
+			}
+		}
 		if !ok || !read.exact {
 			return nil, false
 		}
 		parts[i] = read.value
 	}
 	return parts, true
+}
+
+// onlyCut returns the way to cut text where there is one only.
+func onlyCut(src Source, types []script.Type, text string) []piece {
+	ways, more := splits(src.Dialect, types, text)
+	if len(ways) != 1 || more || src.Unclear {
+		return nil
+	}
+	return ways[0]
 }
 
 func allSame(found [][]parser.Value) ([]parser.Value, bool) {

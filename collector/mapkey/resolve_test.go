@@ -229,3 +229,59 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
+
+func TestStacksThatLostTheirSpaces(t *testing.T) {
+	kernel := script.KeyPart{Type: script.Type{Kind: script.TypeKernelStack, StackMode: "perf"}}
+	user := script.KeyPart{Type: script.Type{Kind: script.TypeUserStack, StackMode: "bpftrace"}}
+	perf := script.KeyPart{Type: script.Type{Kind: script.TypeUserStack, StackMode: "perf"}}
+	for _, c := range []struct {
+		part  script.KeyPart
+		text  string
+		frame string // "": ambiguous
+	}{
+		{kernel, "\n\tffffffff821ed4e6do_syscall_64+70\n", "ffffffff821ed4e6 do_syscall_64+70"},
+		{kernel, "\n\tffffffffc0201000add_one+4([mod])\n", "ffffffffc0201000 add_one+4 ([mod])"},
+		{kernel, "\n\t0000000000001000x+4\n", ""},
+		{perf, "\n\t7fa6496432adabort+13(/lib/libc.so.6)\n", ""},
+		{user, "\n__libc_read+13\n", "__libc_read+13"},
+		{user, "\nos.(*File).Read+79\n", "os.(*File).Read+79"},
+		{user, "\nstd::sort+79\n", "std::sort+79"},
+		{user, "\nllvm::BasicBlock::getTerminatorconst+28\n", ""}, // was "getTerminator const"
+		{user, "\noperatornew+28\n", ""},
+		{user, "\nf(int,char)+1\n", ""},
+		{user, "\nmain.F[go.shape.struct{aint}]+1\n", ""},
+	} {
+		src := Source{Dialect: DialectOf("0.27.1"), Parts: []script.KeyPart{c.part}}
+		k := Resolve(src, []parser.Row{{Key: c.text, Value: parser.Int(1)}})[0]
+		if k.Ambiguous != (c.frame == "") {
+			t.Errorf("%q: ambiguous %v", c.text, k.Ambiguous)
+			continue
+		}
+		if !k.Ambiguous && k.Parts[0].Frames()[0] != c.frame {
+			t.Errorf("%q: %q, not %q", c.text, k.Parts[0].Frames()[0], c.frame)
+		}
+		if parts, ok := Reading("0.27.1", src.Parts, c.text); !ok || parts[0].Kind() != parser.KindFrames {
+			t.Errorf("%q: cannot be shown: %v", c.text, parts)
+		}
+	}
+}
+
+// Two stacks and a comm that lost its space: the kernel tells the comm, the
+// types where the stacks end.
+func TestSeveralOpaquePartsByTheKernel(t *testing.T) {
+	s := script.Parse("profile:hz:99 { @[kstack, comm, ustack] = count(); }")
+	src := Source{Dialect: DialectOf("0.27.1"), Parts: s.Maps[0].Keys}
+	opaque := kernelmap.Part{Opaque: true}
+	src.Kernel = &kernelmap.Table{Name: "@", Keyed: true, Rows: []kernelmap.Row{
+		{Key: []kernelmap.Part{opaque, {Value: parser.Text("tmux: server")}, opaque}, Value: parser.Int(3)},
+	}}
+	k := Resolve(src, []parser.Row{{Key: "\ndo_idle+1\n,tmux:server,\nmain+2\n_start+3\n", Value: parser.Int(3)}})[0]
+	if k.Ambiguous || k.Parts[1].Text() != "tmux: server" || len(k.Parts[0].Frames()) != 1 || len(k.Parts[2].Frames()) != 2 {
+		t.Errorf("%+v", k)
+	}
+	// A C++ frame keeps its mark: its own spaces are nowhere.
+	k = Resolve(src, []parser.Row{{Key: "\ndo_idle+1\n,tmux:server,\nf(int,char)+2\n", Value: parser.Int(3)}})[0]
+	if !k.Ambiguous {
+		t.Errorf("%+v", k)
+	}
+}

@@ -84,22 +84,18 @@ func readPart(d Dialect, t script.Type, text string, whole bool) (p piece, ok bo
 		p.exact = true
 		return p, true
 	case script.TypeKernelStack, script.TypeUserStack:
-		frames, ok := Frames(text)
-		p.value = parser.Frames(frames)
-		// Columns of perf frames run together where spaces are dropped, and so
-		// do the words of a C++ symbol.
-		p.exact = !d.DropsSpaces || t.StackMode == "raw" || t.StackMode != "perf" && t.Kind == script.TypeKernelStack
-		if d.DropsSpaces && t.StackMode != "perf" && t.Kind == script.TypeUserStack {
-			p.exact = !strings.ContainsAny(text, "(<,")
-		}
-		return p, ok
+		return readStack(d, t, text)
 	case script.TypeInet:
 		p.value, p.exact = parser.Text(text), true
 		return p, text != "" && strings.Trim(text, "0123456789abcdefABCDEF:.") == ""
 	case script.TypeMAC:
 		p.value, p.exact = parser.Text(text), true
 		return p, len(text) == 17 && strings.Trim(text, "0123456789abcdefABCDEF:") == ""
-	case script.TypeKernelSymbol, script.TypeUserSymbol, script.TypeProbe, script.TypeUsername:
+	case script.TypeUserSymbol:
+		p.value = parser.Text(text)
+		p.exact = !d.DropsSpaces || keptSpaces(text)
+		return p, true
+	case script.TypeKernelSymbol, script.TypeProbe, script.TypeUsername:
 		p.value = parser.Text(text)
 		p.exact = !d.DropsSpaces || !strings.ContainsAny(text, "(<")
 		return p, true
