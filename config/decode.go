@@ -155,7 +155,11 @@ func (d *decoder) mapping(n *yaml.Node, t reflect.Type, f field, path string) (a
 
 func (d *decoder) list(n *yaml.Node, t reflect.Type, f field, path string) (any, bool) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, path, "want a list, not "+nodeKind(n), "write [a, b], or one \"- item\" for each line")
+		hint := "write [a, b], or one \"- item\" for each line"
+		if isSection(t.Elem()) {
+			hint = "each begins with \"- \": \"- " + fieldsOf(t.Elem())[0].name + ": …\""
+		}
+		d.fail(n, path, "want a list, not "+nodeKind(n), hint)
 		return nil, false
 	}
 	out := make([]any, 0, len(n.Content))

@@ -36,7 +36,7 @@ var beyondTags = map[string]object{
 	"Probe.Name":    {"pattern": dnsLabel.String()},
 	"Probe.Metrics": {"propertyNames": object{"pattern": mapName.String()}},
 	"Metric.Name":   {"pattern": metricName.String()},
-	"Metric.Decode": {"additionalProperties": object{"type": "string", "pattern": decoder1.String()}},
+	"Metric.Decode": {"additionalProperties": object{"type": "string", "pattern": decoders.String()}},
 	"Span.Key":      {"minItems": 1},
 	"Config.Roles":  {"propertyNames": object{"pattern": dnsLabel.String()}},
 	"OTLP.Endpoint": {"pattern": "^(https?://.*)?$"},

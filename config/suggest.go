@@ -2,8 +2,18 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
+
+// otherWords are what other programs call a key.
+var otherWords = map[string]string{
+	"cron": "schedule", "crontab": "schedule", "period": "every", "window": "duration", "timeout": "duration",
+	"code": "script", "program": "script", "source": "script", "path": "file", "params": "args", "parameters": "args",
+	"labels": "attributes", "tags": "attributes", "help": "description", "scrape_interval": "interval",
+	"url": "endpoint", "address": "listen", "bind": "listen", "port": "listen", "logging": "log", "format": "printf",
+	"enable": "enabled", "disabled": "enabled", "tracing": "traces", "spans": "traces", "scripts": "probes", "jobs": "probes",
+}
 
 // suggest says which key was meant by one that is not known: a neighbour
 // spelled nearly so, or the same key in another section.
@@ -11,6 +21,9 @@ func suggest(t reflect.Type, path, key string) string {
 	var names []string
 	for _, f := range fieldsOf(t) {
 		names = append(names, f.name)
+	}
+	if other := otherWords[plain(key)]; slices.Contains(names, other) {
+		return "did you mean " + other + "?"
 	}
 	if near := nearest(key, names); near != "" {
 		return "did you mean " + near + "?"

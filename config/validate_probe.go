@@ -17,7 +17,7 @@ var (
 	mapName  = regexp.MustCompile(`^@([A-Za-z_][A-Za-z0-9_]*)?$`)
 	// metricName is OpenTelemetry's rule for instrument names.
 	metricName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.\-/]{0,254}$`)
-	decoder1   = regexp.MustCompile(`^[a-z][a-z0-9_]*(:.*)?$`)
+	decoders   = regexp.MustCompile(`^[a-z][a-z0-9_]*(\|[a-z][a-z0-9_]*)*(:.*)?$`) // which there are, package decode knows
 )
 
 func (k *check) probes() {
@@ -155,7 +155,7 @@ func (k *check) metrics(path string, p *Probe) {
 			if len(metric.Attributes) > 0 && !seen[label] {
 				k.fail(at, fmt.Sprintf("there is no attribute %q", label), "attributes are "+strings.Join(metric.Attributes, ", "))
 			}
-			if !decoder1.MatchString(metric.Decode[label]) {
+			if !decoders.MatchString(metric.Decode[label]) {
 				k.failf(at, "%q is not a decoder", metric.Decode[label])
 			}
 		}

@@ -83,6 +83,8 @@ func syntaxError(file string, data []byte, err error) *Error {
 		e.Hint = "YAML is indented with spaces, not tabs"
 	case strings.Contains(e.Message, "cannot start any token") && strings.Contains(source, "@"):
 		e.Hint = `what begins with @ wants quotes: "@name"`
+	case strings.Contains(e.Message, "<document start>"):
+		e.Hint = "YAML is made of \"key: value\" lines"
 	case strings.Contains(e.Message, "mapping values are not allowed"):
 		e.Hint = "a script or text with \": \" in it wants quotes, or | and lines of its own"
 	}

@@ -69,7 +69,7 @@ func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	var b strings.Builder
 	bad := 0
 	for i := range probes {
-		if !checkProbe(ctx, &b, r, &probes[i], declared[probes[i].Name]) {
+		if !checkProbe(ctx, &b, r, cfg, i, &probes[i], declared[probes[i].Name]) {
 			bad++
 		}
 	}
@@ -81,14 +81,19 @@ func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	return nil
 }
 
-func checkProbe(ctx context.Context, b *strings.Builder, r *collector.Runner, p *collector.Probe, decl otlp.Probe) bool {
+// checkProbe writes what there is to say of probe i, and tells whether it is
+// good.
+func checkProbe(ctx context.Context, b *strings.Builder, r *collector.Runner, cfg *config.Config, i int, p *collector.Probe, decl otlp.Probe) bool {
 	fmt.Fprintf(b, "%s\n", p.Name)
 	source, ok := r.ProbeSource(ctx, p)
 	if !ok {
-		b.WriteString("  error: no variant fits the installed bpftrace\n")
+		fmt.Fprintf(b, "  error: %v\n", cfg.At(fmt.Sprintf("probes[%d]", i), "none of its scripts is for the installed bpftrace, or there is none installed", "tracecar doctor tells"))
 		return false
 	}
 	v := r.Validate(ctx, collector.Script{Source: source, Args: p.Args, Sudo: p.Sudo, Unsafe: p.Unsafe})
+	if !v.Valid {
+		fmt.Fprintf(b, "  in %s\n", place(cfg, i, source))
+	}
 	for _, d := range v.Diagnostics {
 		if !d.Noise {
 			b.WriteString("  " + strings.ReplaceAll(strings.TrimSuffix(text.Diagnostic(d), "\n"), "\n", "\n  ") + "\n")
@@ -102,18 +107,31 @@ func checkProbe(ctx context.Context, b *strings.Builder, r *collector.Runner, p 
 			fmt.Fprintf(b, "  attaches to %d of %s\n", ap.Matches, ap.Probe)
 		}
 	}
-	names := make([]string, 0, len(v.Maps))
-	for _, m := range v.Maps {
-		names = append(names, m.Name)
-	}
-	for name := range decl.Metrics {
-		if !slices.Contains(names, name) {
-			fmt.Fprintf(b, "  error: metrics names %s, which the script does not have\n", name)
-			v.Valid = false
-		}
+	for _, err := range placed(cfg, i, otlp.Mistakes(source, otlpProbe(&cfg.Probes[i]))) {
+		fmt.Fprintf(b, "  error: %v\n", err)
+		v.Valid = false
 	}
 	for _, line := range otlp.Outline(p.Name, source, decl) {
 		b.WriteString("  " + line + "\n")
 	}
 	return v.Valid
+}
+
+// place tells where the script that probe i runs comes from: positions in what
+// bpftrace says of it count from its own first line.
+func place(cfg *config.Config, i int, source string) string {
+	p := &cfg.Probes[i]
+	key, file, library := fmt.Sprintf("probes[%d]", i), p.File, p.Library
+	if v := slices.IndexFunc(p.Versions, func(v config.Variant) bool { return v.Library == "" && v.Source == source }); v >= 0 {
+		key, file, library = fmt.Sprintf("%s.versions[%d]", key, v), p.Versions[v].File, ""
+	}
+	switch {
+	case file != "":
+		return file
+	case library != "":
+		key += ".library"
+	default:
+		key += ".script"
+	}
+	return fmt.Sprintf("%v: %s", cfg.At(key, "", "").Position, key)
 }

@@ -95,6 +95,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	if err := d.schedule.Apply(probes); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
+	d.warn(cfg)
 	return d, nil
 }
 

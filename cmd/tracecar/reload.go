@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"tracecar/collector/otlp"
 	"tracecar/config"
 )
 
@@ -79,7 +80,23 @@ func (d *daemon) take(cfg *config.Config) error {
 		d.log.Warn("these keys of the configuration count from the next start of tracecar", "keys", restart)
 	}
 	d.cfg, d.restart = cfg, restart
+	d.warn(cfg)
 	return nil
+}
+
+// warn says what the probes declare and their scripts do not have: such a
+// declaration exports nothing. Which variant of a script it is held against
+// depends on bpftrace; tracecar check tells.
+func (d *daemon) warn(cfg *config.Config) {
+	for i := range cfg.Probes {
+		p := &cfg.Probes[i]
+		if p.Source == "" || len(p.Versions) > 0 {
+			continue
+		}
+		for _, err := range placed(cfg, i, otlp.Mistakes(p.Source, otlpProbe(p))) {
+			d.log.Warn("a declaration that the script does not bear out", "probe", p.Name, "error", err)
+		}
+	}
 }
 
 // config is what is in force.

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -52,11 +54,14 @@ func runnerGuard(cfg *config.Config) collector.Guard {
 	return collector.Guard{Budget: guard.Budget{Window: cfg.Guard.Window}, SumPercent: cfg.Guard.TotalCPUPercent}
 }
 
-// scheduledProbes are the probes of cfg as the scheduler takes them.
+// scheduledProbes are the probes of cfg as the scheduler takes them. The error
+// says what only the packages that are configured can tell.
 func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 	var out []collector.Probe
+	var errs []error
 	for i := range cfg.Probes {
 		p := &cfg.Probes[i]
+		errs = append(errs, placed(cfg, i, otlp.DecoderMistakes(otlpProbe(p)))...)
 		probe := collector.Probe{
 			Name: p.Name, Args: p.Args, Enabled: p.Enabled,
 			Every: p.Every, Cron: p.Schedule, Interval: p.Interval, Duration: p.Duration, Jitter: p.Jitter,
@@ -73,9 +78,7 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 		variants := p.Versions
 		if p.Library != "" {
 			s, vs, err := libraryScript(cfg, i, "library", p.Library, p.Args)
-			if err != nil {
-				return nil, err
-			}
+			errs = append(errs, err)
 			probe.Source, probe.Args = s.Source, s.Args
 			probe.Variants = vs
 		} else {
@@ -85,14 +88,15 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 			source := v.Source
 			if v.Library != "" {
 				s, _, err := libraryScript(cfg, i, fmt.Sprintf("versions[%d].library", j), v.Library, p.Args)
-				if err != nil {
-					return nil, err
-				}
+				errs = append(errs, err)
 				source = s.Source
 			}
 			probe.Variants = append(probe.Variants, collector.Variant{Bpftrace: v.Bpftrace, Source: source})
 		}
 		out = append(out, probe)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -106,16 +110,13 @@ type libraryText struct {
 // libraryScript finds a script of the library for probe i, with its variants
 // by version.
 func libraryScript(cfg *config.Config, i int, key, name string, args []string) (libraryText, []collector.Variant, error) {
-	at := func(message, hint string) error {
-		return cfg.At(fmt.Sprintf("probes[%d].%s", i, key), message, hint)
-	}
 	s, ok := findScript(cfg.Library.Dirs, name, "")
 	if !ok {
-		return libraryText{}, nil, at(fmt.Sprintf("no script %q in the library", name), "tracecar library lists them")
+		return libraryText{}, nil, cfg.At(fmt.Sprintf("probes[%d].%s", i, key), fmt.Sprintf("no script %q in the library", name), "tracecar library lists them")
 	}
 	filled, err := s.Args(args)
 	if err != nil {
-		return libraryText{}, nil, at(err.Error(), "")
+		return libraryText{}, nil, cfg.At(fmt.Sprintf("probes[%d].args", i), err.Error(), "tracecar library "+name+" tells its parameters")
 	}
 	var variants []collector.Variant
 	for j := len(s.Variants) - 1; j >= 0; j-- { // the newest first: the first that fits is taken
@@ -156,22 +157,39 @@ func otlpProbes(cfg *config.Config) map[string]otlp.Probe {
 	out := map[string]otlp.Probe{}
 	for i := range cfg.Probes {
 		p := &cfg.Probes[i]
-		op := otlp.Probe{MaxSeries: p.MaxSeries, LogSeverity: string(p.Logs), Metrics: map[string]otlp.Metric{}}
+		op := otlpProbe(p)
 		if s, ok := findScript(cfg.Library.Dirs, p.Library, ""); ok && p.Library != "" {
+			declared := op.Metrics
 			op.Metrics = libraryMetrics(s)
-		}
-		for name, m := range p.Metrics {
-			op.Metrics[name] = otlp.Metric{
-				Name: m.Name, Unit: m.Unit, Description: m.Description, Attributes: m.Attributes, Type: m.Type,
-				Exponential: m.Buckets == "exponential", Scale: m.ValueScale, Sum: m.Sum, Decode: m.Decode, Drop: m.Drop,
-			}
-		}
-		for _, s := range p.Spans {
-			op.Spans = append(op.Spans, otlpSpan(s))
+			maps.Copy(op.Metrics, declared)
 		}
 		out[p.Name] = op
 	}
 	return out
+}
+
+// otlpProbe is what the configuration itself declares of one probe.
+func otlpProbe(p *config.Probe) otlp.Probe {
+	op := otlp.Probe{MaxSeries: p.MaxSeries, LogSeverity: string(p.Logs), Metrics: map[string]otlp.Metric{}}
+	for name, m := range p.Metrics {
+		op.Metrics[name] = otlp.Metric{
+			Name: m.Name, Unit: m.Unit, Description: m.Description, Attributes: m.Attributes, Type: m.Type,
+			Exponential: m.Buckets == "exponential", Scale: m.ValueScale, Sum: m.Sum, Decode: m.Decode, Drop: m.Drop,
+		}
+	}
+	for _, s := range p.Spans {
+		op.Spans = append(op.Spans, otlpSpan(s))
+	}
+	return op
+}
+
+// placed are mistakes in what probe i declares, each with its place in the
+// file.
+func placed(cfg *config.Config, i int, mistakes []otlp.Mistake) (errs []error) {
+	for _, m := range mistakes {
+		errs = append(errs, cfg.At(fmt.Sprintf("probes[%d].%s", i, m.Key), m.Message, m.Hint))
+	}
+	return errs
 }
 
 func otlpSpan(s config.Span) otlp.Span {
