@@ -97,10 +97,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := s.HTTPServer()
 	failed := make(chan error, 1)
 	bounded := newBoundedListener(ln, maxConns, maxPerAddress)
+	bounded.shared = s.cfg.Auth.Proxied
 	watch, unwatch := context.WithCancel(ctx)
 	defer unwatch()
 	var watching sync.WaitGroup
 	defer watching.Wait()
+	if s.cfg.Auth != nil {
+		watching.Go(func() { s.cfg.Auth.Watch(watch) })
+	}
 	if s.cfg.TLS == nil {
 		go func() { failed <- srv.Serve(bounded) }()
 	} else {

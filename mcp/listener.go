@@ -9,7 +9,8 @@ import (
 
 // boundedListener accepts a connection only when fewer than its bound are
 // open; others wait in the kernel's queue. One address cannot have all of
-// them: it would keep everybody out. Loopback can, where all have one address.
+// them: it would keep everybody out. Loopback can, where all have one address,
+// and so can a reverse proxy.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}
@@ -17,6 +18,7 @@ type boundedListener struct {
 	once   sync.Once
 
 	perAddress int
+	shared     func(addr string) bool // it is a proxy's; nil: none is
 	mu         sync.Mutex
 	open       map[string]int // by auth.AddressKey
 }
@@ -40,7 +42,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		}
 		addr := conn.RemoteAddr().String()
 		key := auth.AddressKey(addr)
-		if !l.enter(key, auth.Loopback(hostOf(addr))) {
+		if !l.enter(key, auth.Loopback(hostOf(addr)) || l.shared != nil && l.shared(addr)) {
 			_ = conn.Close()
 			continue
 		}
@@ -48,10 +50,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *boundedListener) enter(key string, local bool) bool {
+func (l *boundedListener) enter(key string, unbounded bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !local && l.open[key] >= l.perAddress {
+	if !unbounded && l.open[key] >= l.perAddress {
 		return false
 	}
 	l.open[key]++

@@ -3,7 +3,6 @@ package auth
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -39,14 +38,17 @@ func Loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// AddressKey is the address that addr (host:port) counts as: one IPv4 address,
+// AddressKey is the address that addr (host:port, or an address) counts as: one IPv4 address,
 // or the /64 that one holder of IPv6 addresses usually has.
 func AddressKey(addr string) string {
 	ap, err := netip.ParseAddrPort(addr)
+	ip := ap.Addr()
 	if err != nil {
-		return addr
+		if ip, err = netip.ParseAddr(addr); err != nil {
+			return addr
+		}
 	}
-	ip := ap.Addr().Unmap().WithZone("")
+	ip = ip.Unmap().WithZone("")
 	if ip.Is4() {
 		return ip.String()
 	}
@@ -56,5 +58,3 @@ func AddressKey(addr string) string {
 	}
 	return prefix.String()
 }
-
-func addressOf(r *http.Request) string { return AddressKey(r.RemoteAddr) }

@@ -1,10 +1,13 @@
 package auth
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Client names the holder of a client certificate.
@@ -16,6 +19,48 @@ type Client struct {
 	// Name and Role are as those of a Token. A name that a token has as well
 	// is the same caller.
 	Name, Role string
+}
+
+// client is a Client while it is trusted.
+type client struct {
+	Client
+	lives *lives
+}
+
+// lives are those of one Client's holders, by the life of the CA that signed
+// the certificate: a life ends with either. There are as many as CAs.
+type lives struct {
+	mu    sync.Mutex
+	of    map[context.Context]life
+	ended bool
+}
+
+func (l *lives) under(ca context.Context) context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one, ok := l.of[ca]
+	if !ok {
+		maps.DeleteFunc(l.of, func(ca context.Context, _ life) bool { return ca.Err() != nil })
+		if l.of == nil {
+			l.of = map[context.Context]life{}
+		}
+		ctx, end := context.WithCancel(ca)
+		one = life{ctx, end}
+		l.of[ca] = one
+		if l.ended { // by a Set since the request came
+			end()
+		}
+	}
+	return one.ctx
+}
+
+func (l *lives) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for _, one := range l.of {
+		one.end()
+	}
 }
 
 func (c Client) check() error {

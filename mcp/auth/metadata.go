@@ -13,16 +13,18 @@ import (
 const WellKnown = "/.well-known/oauth-protected-resource"
 
 // Metadata describes this server to OAuth clients (RFC 9728), as the MCP
-// specification asks. It tells them where tokens come from; the tokens taken
-// are those of Options.
+// specification asks. It tells them where tokens come from; Options.Verifier
+// takes them.
 type Metadata struct {
 	// Resource is the URL of the MCP endpoint as clients know it, for example
 	// https://tracecar.example/mcp. "": nothing is published.
 	Resource string `json:"resource"`
 	// AuthorizationServers are the issuers that give out tokens for it.
 	AuthorizationServers []string `json:"authorization_servers,omitempty"`
-	// Scopes are what such a token may be asked for.
-	Scopes []string `json:"scopes_supported,omitempty"`
+	// Scopes are what such a token may be asked for; Required are those that
+	// each needs, which a 401 names.
+	Scopes   []string `json:"scopes_supported,omitempty"`
+	Required []string `json:"-"`
 	// Documentation is a page for people.
 	Documentation string `json:"resource_documentation,omitempty"`
 }
@@ -53,8 +55,9 @@ func (m Metadata) url() string {
 	return u.Scheme + "://" + u.Host + WellKnown + strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// challenge is the WWW-Authenticate header of a 401.
-func (m Metadata) challenge(code, message string) string {
+// challenge is the WWW-Authenticate header of a 401, and of a 403, which names
+// the scope that is lacking.
+func (m Metadata) challenge(code, message, scope string) string {
 	parts := []string{`realm="tracecar"`}
 	if code != "" {
 		parts = append(parts, fmt.Sprintf("error=%q", code), fmt.Sprintf("error_description=%q", message))
@@ -62,8 +65,11 @@ func (m Metadata) challenge(code, message string) string {
 	if u := m.url(); u != "" {
 		parts = append(parts, fmt.Sprintf("resource_metadata=%q", u))
 	}
-	if len(m.Scopes) > 0 {
-		parts = append(parts, fmt.Sprintf("scope=%q", strings.Join(m.Scopes, " ")))
+	if scope == "" {
+		scope = strings.Join(m.Required, " ")
+	}
+	if scope != "" {
+		parts = append(parts, fmt.Sprintf("scope=%q", scope))
 	}
 	return "Bearer " + strings.Join(parts, ", ")
 }
@@ -76,9 +82,9 @@ func (a *Auth) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	var m Metadata
 	if a != nil {
-		m = a.opts.Metadata
+		m = a.now.Load().opts.Metadata
 	}
-	own, _ := url.Parse(m.Resource) // checked by New
+	own, _ := url.Parse(m.Resource) // checked before
 	if m.Resource == "" || r.URL.Path != WellKnown && r.URL.Path != WellKnown+strings.TrimSuffix(own.Path, "/") {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = w.Write([]byte("{\"error\":\"there is no such metadata\"}\n"))

@@ -327,7 +327,7 @@ func TestMetadataChecks(t *testing.T) {
 		}
 	}
 	a := newAuth(t, func(o *Options) {
-		o.Metadata = Metadata{Resource: "https://tracecar.example/mcp", AuthorizationServers: []string{"https://issuer.example"}, Scopes: []string{"trace", "read"}}
+		o.Metadata = Metadata{Resource: "https://tracecar.example/mcp", AuthorizationServers: []string{"https://issuer.example"}, Scopes: []string{"trace", "read"}, Required: []string{"trace", "read"}}
 	})
 	_, d := a.Authenticate(request(), "")
 	if want := `Bearer realm="tracecar", resource_metadata="https://tracecar.example/.well-known/oauth-protected-resource/mcp", scope="trace read"`; d.Challenge != want || d.Status != http.StatusUnauthorized {

@@ -105,6 +105,8 @@ func checkName(name string) error {
 		return fmt.Errorf("the name %.40q is longer than 200 bytes or holds a control character", name)
 	case strings.HasPrefix(name, certPrefix):
 		return fmt.Errorf("the name %q begins with %q, which is for certificates", name, certPrefix)
+	case strings.HasPrefix(name, issuedPrefix):
+		return fmt.Errorf("the name %q begins with %q, which is for access tokens", name, issuedPrefix)
 	}
 	return nil
 }
