@@ -2,16 +2,18 @@ package config
 
 import "time"
 
-// Auth says who may use the HTTP face. Without tokens and client certificates
-// everybody may who reaches it, and it then listens on loopback only.
+// Auth says who may use the HTTP face. Without tokens, client certificates and
+// OAuth issuers everybody may who reaches it, and it then listens on loopback only.
 type Auth struct {
 	// Tokens are the bearer tokens that are taken.
 	Tokens []Token `koanf:"tokens"`
 	// TLS makes the HTTP face HTTPS.
 	TLS ServerTLS `koanf:"tls"`
+	// OAuth takes the access tokens of OAuth issuers.
+	OAuth OAuth `koanf:"oauth"`
 	// AllowInsecureBind allows to listen beyond loopback without auth or without TLS: something in front does both.
 	AllowInsecureBind bool `koanf:"allow_insecure_bind"`
-	// Metrics asks for a token on the scrape too.
+	// Metrics asks for a token, or certificate, on the scrape too.
 	Metrics bool `koanf:"metrics"`
 	// Hosts are taken in the Host header beside the one listened on, without port.
 	Hosts []string `koanf:"hosts"`
@@ -19,6 +21,15 @@ type Auth struct {
 	Origins []string `koanf:"origins"`
 	// DefaultRole is the role of callers without one of their own, those that nobody asks for a token included; empty: the built-in one, caller.
 	DefaultRole string `koanf:"default_role"`
+	// TrustedProxies are the addresses and networks (10.0.0.0/8) of reverse proxies, whose word on their clients' addresses is taken.
+	TrustedProxies []string `koanf:"trusted_proxies"`
+	// ProxyHeader is the header that they set; the other one may be the client's.
+	ProxyHeader string `koanf:"proxy_header" enum:"X-Forwarded-For,Forwarded"`
+}
+
+// Asks tells whether callers are asked who they are.
+func (a *Auth) Asks() bool {
+	return len(a.Tokens) > 0 || a.TLS.ClientCA != "" || len(a.OAuth.Issuers) > 0
 }
 
 // Token is one bearer token. It never stands in the configuration itself.
@@ -44,8 +55,50 @@ type ServerTLS struct {
 	Key string `koanf:"key" path:"file"`
 	// ClientCA is a file of PEM certificates: clients must have one signed by them.
 	ClientCA string `koanf:"client_ca" path:"file"`
+	// Clients name the holders of client certificates; without any, and without tokens and issuers, each certificate of client_ca is taken.
+	Clients []Client `koanf:"clients"`
 
 	pem pemFiles
+}
+
+// Client names the holder of a client certificate.
+type Client struct {
+	// Match is what the certificate holds: "CN=agent" (the subject's common name), or one of its alternative names as "DNS:…", "URI:…", "EMAIL:…", "IP:…".
+	Match string `koanf:"match" required:"true"`
+	// Name names the holder, in the audit log.
+	Name string `koanf:"name" required:"true"`
+	// Role is what the holder may run; left out: auth's default_role.
+	Role string `koanf:"role"`
+}
+
+// OAuth takes the access tokens of OAuth issuers: JWTs that they have signed for this server.
+type OAuth struct {
+	// Issuers are the URLs of the issuers, as their tokens have them in iss; their keys are found by discovery.
+	Issuers []string `koanf:"issuers"`
+	// Resource is the URL of the MCP endpoint as clients know it: https://tracecar.example/mcp. Tokens have it in aud.
+	Resource string `koanf:"resource"`
+	// Audiences are taken in aud beside resource.
+	Audiences []string `koanf:"audiences"`
+	// Scopes are those that a token must have, all of them.
+	Scopes []string `koanf:"scopes"`
+	// Roles give the holders their roles, the first that matches; where none does: auth's default_role.
+	Roles []OAuthRole `koanf:"roles"`
+	// CA is a file of PEM certificates that sign those of the issuers; empty: those that the host trusts.
+	CA string `koanf:"ca" path:"file"`
+
+	pem pemFiles
+}
+
+// OAuthRole gives a role to holders of a scope, or of a value in a claim.
+type OAuthRole struct {
+	// Scope is one of the token's. One of scope and claim is wanted.
+	Scope string `koanf:"scope"`
+	// Claim is the name of a claim; "a.b" is b in a.
+	Claim string `koanf:"claim"`
+	// Value is what the claim is, or holds where it is a list.
+	Value string `koanf:"value"`
+	// Role is what the holder may run.
+	Role string `koanf:"role" required:"true"`
 }
 
 // Built-in roles; a role of the same name in the configuration replaces them.
@@ -95,6 +148,8 @@ type Role struct {
 	MaxScript Size `koanf:"max_script"`
 	// MaxRuns bounds the runs that are live at once, per token.
 	MaxRuns int `koanf:"max_runs" min:"0"`
+	// MaxCalls bounds the calls that are in work at once, per token.
+	MaxCalls int `koanf:"max_calls" min:"0"`
 	// MaxCallsPerMinute bounds the calls, per token.
 	MaxCallsPerMinute int `koanf:"max_calls_per_minute" min:"0"`
 	// CompileTimeout bounds the time until the probes are attached.

@@ -20,10 +20,10 @@ type Changes struct {
 }
 
 // live are the keys that are taken over while tracecar runs; one that ends in
-// a dot stands for all keys of its section. The contents of auth.tls' files
-// are followed, their names are not.
+// a dot stands for all keys of its section.
 var live = []string{
-	"auth.allow_insecure_bind", "auth.tls", "auth.tokens", "bpftrace.sudo", "guard.", "library.", "log.level", "probes", "roles",
+	"auth.allow_insecure_bind", "auth.oauth", "auth.oauth.", "auth.proxy_header", "auth.tls", "auth.tls.clients",
+	"auth.tokens", "auth.trusted_proxies", "bpftrace.sudo", "guard.", "library.", "log.level", "probes", "roles",
 }
 
 func isLive(key string) bool {
@@ -31,6 +31,18 @@ func isLive(key string) bool {
 		section, all := strings.CutSuffix(l, ".")
 		return key == section || all && strings.HasPrefix(key, l)
 	})
+}
+
+// followed tells of keys that are taken over where both sides have what they
+// are about: other certificates are, but HTTPS does not come or go.
+func followed(key string, before, after *Auth) bool {
+	switch key {
+	case "auth.default_role":
+		return before.Asks() && after.Asks()
+	case "auth.tls.cert", "auth.tls.key", "auth.tls.client_ca":
+		return before.TLS.Cert != "" && after.TLS.Cert != ""
+	}
+	return false
 }
 
 // Empty tells whether nothing changed that has a meaning.
@@ -65,7 +77,7 @@ func Diff(before, after *Config) Changes {
 		}
 		c.Sections = append(c.Sections, f.name)
 		for _, key := range differing(f.name, a.Field(f.index), b.Field(f.index)) {
-			if !isLive(key) {
+			if !isLive(key) && !followed(key, &before.Auth, &after.Auth) {
 				c.Restart = append(c.Restart, key)
 			}
 		}

@@ -105,6 +105,7 @@ func (c *Config) checkFiles(files *fileReader) Errors {
 	s := &c.Auth.TLS
 	s.pem.ca = k.certificates("auth.tls.client_ca", s.ClientCA)
 	s.pem.cert, s.pem.key = k.keyPair("auth.tls.cert", s.Cert, "auth.tls.key", s.Key)
+	c.Auth.OAuth.pem.ca = k.certificates("auth.oauth.ca", c.Auth.OAuth.CA)
 	for i := range c.Auth.Tokens {
 		k.token(joinIndex("auth.tokens", i), &c.Auth.Tokens[i])
 	}

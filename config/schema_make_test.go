@@ -38,6 +38,12 @@ var beyondTags = map[string]object{
 	"Metric.Name":   {"pattern": metricName.String()},
 	"Metric.Decode": {"additionalProperties": object{"type": "string", "pattern": decoders.String()}},
 	"Span.Key":      {"minItems": 1},
+	"Client.Match":  {"pattern": clientMatch.String()},
+	"OAuthRole": {
+		"oneOf":             []any{object{"required": []string{"scope"}}, object{"required": []string{"claim"}}},
+		"dependentRequired": object{"claim": []string{"value"}, "value": []string{"claim"}},
+	},
+	"OAuth":         {"dependentRequired": object{"issuers": []string{"resource"}, "resource": []string{"issuers"}}},
 	"Config.Roles":  {"propertyNames": object{"pattern": dnsLabel.String()}},
 	"OTLP.Endpoint": {"pattern": "^(https?://.*)?$"},
 }

@@ -118,6 +118,8 @@ func TestFixtureHasEverything(t *testing.T) {
 var excused = map[string]bool{
 	"otlp.tls.ca": true, "otlp.tls.cert": true, "otlp.tls.key": true,
 	"auth.tls": true, "auth.tls.cert": true, "auth.tls.key": true, "auth.tls.client_ca": true,
+	"auth.tls.clients": true, "auth.tls.clients[].match": true, "auth.tls.clients[].name": true, "auth.tls.clients[].role": true,
+	"auth.oauth.ca":        true,
 	"otlp.metrics.enabled": true, "otlp.metrics.protocol": true, "otlp.metrics.headers": true,
 	"otlp.traces.enabled": true, "otlp.logs.endpoint": true, "otlp.logs.protocol": true, "otlp.logs.headers": true,
 	"probes[].versions[].script": true, "roles{}.read_only": true, "roles{}.unsafe": true,

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"reflect"
 	"strings"
 )
 
@@ -29,6 +30,19 @@ func (t *ServerTLS) Config() (*tls.Config, error) {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return c, t.pem.into(c, t.ClientCA, t.Cert, &c.ClientCAs)
+}
+
+// Roots are the certificates that sign those of the issuers; nil: those that
+// the host trusts. It uses what Load has read.
+func (o *OAuth) Roots() (*x509.CertPool, error) {
+	var c tls.Config
+	err := o.pem.into(&c, o.CA, "", &c.RootCAs)
+	return c.RootCAs, err
+}
+
+// Equal tells whether both mean the same, their files included.
+func (o *OAuth) Equal(other *OAuth) bool {
+	return same(reflect.ValueOf(*o), reflect.ValueOf(*other))
 }
 
 // into fails closed: a file that is named, and was not read, is an error.

@@ -181,13 +181,13 @@ func (k *check) listen() {
 	} else if n == 0 && k.c.Hub.URL != "" && k.c.Hub.SelfURL == "" {
 		k.fail("hub.self_url", "is missing: with listen's port 0 the hub could not find this server", "")
 	}
-	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.Unmap().IsLoopback() || k.c.Auth.AllowInsecureBind {
+	if loopback(host) || k.c.Auth.AllowInsecureBind {
 		return
 	}
 	a := &k.c.Auth
 	var missing []string
-	if len(a.Tokens) == 0 && a.TLS.ClientCA == "" {
-		missing = append(missing, "auth.tokens (or auth.tls.client_ca)")
+	if !a.Asks() {
+		missing = append(missing, "auth.tokens (or auth.tls.client_ca, or auth.oauth)")
 	}
 	if a.TLS.Cert == "" {
 		missing = append(missing, "auth.tls.cert")
@@ -196,6 +196,11 @@ func (k *check) listen() {
 		k.fail("listen", fmt.Sprintf("%q is not a loopback address, and there is no %s", addr, strings.Join(missing, " and no ")),
 			"auth.allow_insecure_bind: true says that something in front does it")
 	}
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 func (k *check) limits() {

@@ -24,14 +24,23 @@ func (k *check) auth() {
 	if a.TLS.ClientCA != "" && a.TLS.Cert == "" {
 		k.fail("auth.tls.client_ca", "there is no cert: clients can show theirs over TLS only", "")
 	}
-	if a.Metrics && len(a.Tokens) == 0 {
-		k.fail("auth.metrics", "there are no tokens", "")
+	k.clients()
+	k.oauth()
+	for i, p := range a.TrustedProxies {
+		k.proxy(joinIndex("auth.trusted_proxies", i), p)
+	}
+	if a.Metrics && !a.Asks() {
+		k.fail("auth.metrics", "there are no tokens, client certificates or issuers to ask for", "")
 	}
 	for i, o := range a.Origins {
 		if o != "*" {
 			k.url(joinIndex("auth.origins", i), o)
 		}
 	}
+	k.roles()
+}
+
+func (k *check) roles() {
 	for name, r := range k.c.Roles {
 		path := join("roles", name)
 		if !dnsLabel.MatchString(name) {

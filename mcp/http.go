@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,26 +39,34 @@ func (s *Server) buildHTTP() {
 	)
 	s.sse = s.buildSSE()
 
-	mux := http.NewServeMux()
-	s.mux, s.openRoutes = mux, map[string]bool{}
-	mux.Handle("/mcp", s.streamable())
-	mux.Handle("/sse", s.bounded(s.sse.SSEHandler()))
-	mux.Handle("/message", s.message())
-	mux.HandleFunc("POST /api/mcp", s.serveAPI)
-	mux.HandleFunc("POST /api/mcp/request", s.serveAPI)
-	mux.HandleFunc("GET /api/tools", s.serveTools)
-	mux.HandleFunc("GET /healthz", s.serveHealth)
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	mux.HandleFunc("GET "+auth.WellKnown, s.cfg.Auth.ServeMetadata)
-	mux.HandleFunc("GET "+auth.WellKnown+"/", s.cfg.Auth.ServeMetadata)
+	s.mux, s.openRoutes = http.NewServeMux(), map[string]bool{}
+	s.handle("/mcp", s.streamable())
+	s.handle("/sse", s.bounded(s.sse.SSEHandler()))
+	s.handle("/message", s.message())
+	s.handle("POST /api/mcp", http.HandlerFunc(s.serveAPI))
+	s.handle("POST /api/mcp/request", http.HandlerFunc(s.serveAPI))
+	s.handle("GET /api/tools", http.HandlerFunc(s.serveTools))
+	s.handle("GET /healthz", http.HandlerFunc(s.serveHealth))
+	s.handle("GET /readyz", http.HandlerFunc(s.serveReady))
+	s.handle("GET "+auth.WellKnown, http.HandlerFunc(s.cfg.Auth.ServeMetadata))
+	s.handle("GET "+auth.WellKnown+"/", http.HandlerFunc(s.cfg.Auth.ServeMetadata))
 	for _, r := range s.cfg.Routes {
-		mux.Handle(r.Pattern, r.Handler)
+		s.handle(r.Pattern, r.Handler)
 		if r.Open {
 			s.openRoutes[r.Pattern] = true
 		}
 	}
-	s.routes = s.guard(mux)
+	s.routes = s.guard(s.mux)
 }
+
+func (s *Server) handle(pattern string, h http.Handler) {
+	s.mux.Handle(pattern, h)
+	s.patterns = append(s.patterns, pattern)
+}
+
+// Patterns lists the patterns of all that is served, in http.ServeMux's words:
+// for tests that hold each of them to what it must ask for.
+func (s *Server) Patterns() []string { return slices.Clone(s.patterns) }
 
 // sessionIdle is the configured idle time, but longer than the longest run:
 // the caller of a foreground run is silent while it goes on.

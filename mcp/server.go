@@ -120,6 +120,7 @@ type Server struct {
 	stream   *sdkserver.StreamableHTTPServer
 	sse      *sdkserver.SSEServer
 	mux      *http.ServeMux
+	patterns []string     // of mux
 	routes   http.Handler // the mux behind the guard
 	// openRoutes are the patterns of mux that want no token.
 	openRoutes map[string]bool

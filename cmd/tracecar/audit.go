@@ -73,7 +73,14 @@ func auditLine(e audit.Entry) string {
 		line += "  unsafe"
 	}
 	for _, b := range e.Broken {
-		line += fmt.Sprintf("  broke %s at %d:%d", b.Rule, b.Line, b.Column)
+		switch {
+		case e.Event == audit.EventAuth:
+			line += "  " + b.Rule
+		case b.Line == 0:
+			line += "  broke " + b.Rule
+		default:
+			line += fmt.Sprintf("  broke %s at %d:%d", b.Rule, b.Line, b.Column)
+		}
 	}
 	if e.Event == audit.EventRun {
 		line += fmt.Sprintf("  %.1f s, %d events, kernel %v", e.Cost.Duration.Seconds(), e.Cost.Events, e.Cost.KernelCPU)

@@ -19,6 +19,7 @@ import (
 	"tracecar/config"
 	"tracecar/mcp"
 	"tracecar/mcp/auth"
+	"tracecar/mcp/auth/oauth"
 )
 
 // closeTimeout is how long tracecar waits at its end for bpftrace to detach
@@ -52,6 +53,9 @@ type daemon struct {
 	restart []string
 	// taken and rejected count the changes of the configuration.
 	taken, rejected int64
+	oauth           *oauth.Verifier // nil: no access tokens
+
+	health health
 }
 
 func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
@@ -85,7 +89,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	if face.Telemetry, err = newCallTelemetry(d.exporter.Tracer(), d.exporter.Meter()); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	if err := d.measureReloads(d.exporter.Meter()); err != nil {
+	if err := errors.Join(d.measureReloads(d.exporter.Meter()), d.watchHealth(d.exporter.Meter())); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	d.server = mcp.New(d.mcpConfig(face, cfg))

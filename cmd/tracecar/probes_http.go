@@ -32,6 +32,11 @@ func (d *daemon) ready() map[string]any {
 	refused, restart := d.refused, d.restart
 	d.mu.Unlock()
 	detail := map[string]any{}
+	for what, err := range d.faults() {
+		if err != nil {
+			detail[what+"_error"] = err.Error()
+		}
+	}
 	if refused != nil {
 		detail["config_error"] = refused.Error()
 	}

@@ -55,16 +55,11 @@ func (d *daemon) take(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if d.auth == nil && (len(cfg.Auth.Tokens) > 0 || cfg.Auth.TLS.ClientCA != "") {
-		return errors.New("nobody was asked for a token at the start: restart tracecar to ask for them")
-	}
 	if err := d.exporter.SetProbes(otlpProbes(cfg)); err != nil {
 		return err
 	}
-	if d.auth != nil {
-		if err := d.auth.SetTokens(tokens(cfg)); err != nil {
-			return errors.Join(err, d.exporter.SetProbes(otlpProbes(d.cfg)))
-		}
+	if err := d.retake(cfg); err != nil {
+		return errors.Join(err, d.exporter.SetProbes(otlpProbes(d.cfg)))
 	}
 	if err := d.schedule.Apply(probes); err != nil {
 		return err // it is closed: tracecar ends

@@ -85,6 +85,7 @@ func policyRole(name string, c *config.Role) policy.Role {
 	set(&r.MaxOutput, uint64(c.MaxOutput))
 	set(&r.MaxScript, int(c.MaxScript))
 	set(&r.MaxRuns, c.MaxRuns)
+	set(&r.MaxCalls, c.MaxCalls)
 	set(&r.MaxCallsPerMinute, c.MaxCallsPerMinute)
 	set(&r.CompileTimeout, c.CompileTimeout)
 	set(&r.Memory, uint64(c.Memory))

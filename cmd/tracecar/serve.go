@@ -17,6 +17,7 @@ import (
 
 	"tracecar/config"
 	"tracecar/mcp"
+	"tracecar/mcp/auth"
 )
 
 // daemonFlags are the flags of mcp and serve: the most used keys of the
@@ -134,6 +135,10 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return asFailure(err)
+	}
+	// The configuration was checked by the names in it, this is the address.
+	if err := auth.CheckBind(ln.Addr().String(), cfg.Auth.Asks(), cfg.Auth.TLS.Cert != "", cfg.Auth.AllowInsecureBind); err != nil {
+		return asFailure(errors.Join(err, ln.Close()))
 	}
 	d, err := newDaemon(cmd.Context(), cfg, log, level)
 	if err != nil {

@@ -8,55 +8,8 @@ import (
 	"tracecar/collector"
 	"tracecar/collector/audit"
 	"tracecar/config"
-	"tracecar/mcp"
-	"tracecar/mcp/auth"
 	"tracecar/parser"
 )
-
-// faces adds to a server's configuration who may come in.
-func (d *daemon) faces(m *mcp.Config, cfg *config.Config) error {
-	m.Role = defaultRole(cfg)
-	m.RoleLimits = func(role string) mcp.Limits {
-		if d.auth == nil { // callers are not told apart: each of them is bounded by what all may have
-			r := d.config().Roles[role]
-			return mcp.Limits{PerMinute: r.MaxCallsPerMinute, Runs: r.MaxRuns}
-		}
-		l := d.role(collector.Script{Caller: collector.Caller{Role: role}})
-		return mcp.Limits{PerMinute: l.MaxCallsPerMinute, Runs: l.MaxRuns}
-	}
-	m.RoleBounds = func(role string) map[string]int {
-		return bounds(d.role(collector.Script{Caller: collector.Caller{Role: role}}))
-	}
-	if cfg.Auth.TLS.Cert != "" {
-		t, err := auth.NewTLS(auth.Files{Cert: cfg.Auth.TLS.Cert, Key: cfg.Auth.TLS.Key, ClientCA: cfg.Auth.TLS.ClientCA}, d.log)
-		if err != nil {
-			return err
-		}
-		m.TLS, d.tls = t, t
-	}
-	if len(cfg.Auth.Tokens) == 0 && cfg.Auth.TLS.ClientCA == "" {
-		return nil
-	}
-	a, err := auth.New(auth.Options{
-		Tokens: tokens(cfg), TLS: d.tls, DefaultRole: cfg.Auth.DefaultRole,
-		Refused: func(r auth.Refusal) {
-			d.record(audit.Entry{Time: r.Time, Event: audit.EventAuth, Outcome: audit.Refused, Who: audit.Who{Remote: r.Address}, Script: audit.Script{Name: r.Path}})
-		},
-	})
-	if err != nil {
-		return err
-	}
-	m.Auth, d.auth = a, a
-	return nil
-}
-
-func tokens(cfg *config.Config) []auth.Token {
-	var out []auth.Token
-	for _, t := range cfg.Auth.Tokens {
-		out = append(out, auth.Token{Name: t.Name, Role: t.Role, SHA256: t.SHA256})
-	}
-	return out
-}
 
 // record writes to the audit log, where there is one.
 func (d *daemon) record(e audit.Entry) {

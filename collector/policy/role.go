@@ -96,6 +96,7 @@ type Limits struct {
 	MaxEvents         int
 	MaxRows           int
 	MaxRuns           int // live at once, per holder
+	MaxCalls          int // in work at once, per holder
 	MaxCallsPerMinute int
 	Memory            uint64  // bytes, of bpftrace and its kernel maps
 	CPUPercent        float64 // of one CPU
@@ -141,6 +142,7 @@ func Caller() Role {
 			MaxEvents:         10000,
 			MaxRows:           10000,
 			MaxRuns:           2,
+			MaxCalls:          16,
 			MaxCallsPerMinute: 60,
 			Memory:            4 << 30,
 			CPUPercent:        5,

@@ -8,7 +8,7 @@ import (
 )
 
 // CheckBind returns an error where a server must not listen: beyond loopback
-// without both auth (tokens or client certificates) and TLS, unless
+// without both auth (tokens, client certificates, issuers) and TLS, unless
 // allowInsecure says that something in front does it. listen is host:port; an
 // empty host means every address of the machine.
 func CheckBind(listen string, auth, tls, allowInsecure bool) error {
@@ -21,7 +21,7 @@ func CheckBind(listen string, auth, tls, allowInsecure bool) error {
 	}
 	var missing []string
 	if !auth {
-		missing = append(missing, "tokens or client certificates")
+		missing = append(missing, "tokens, client certificates or OAuth issuers")
 	}
 	if !tls {
 		missing = append(missing, "TLS")

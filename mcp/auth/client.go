@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -99,7 +100,7 @@ func (c Client) matches(cert *x509.Certificate) bool {
 		return slices.Contains(cert.EmailAddresses, value)
 	case "IP":
 		for _, ip := range cert.IPAddresses {
-			if ip.String() == value {
+			if ip.Equal(net.ParseIP(value)) {
 				return true
 			}
 		}

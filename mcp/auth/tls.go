@@ -38,6 +38,7 @@ type TLS struct {
 	log     *slog.Logger
 	loading sync.Mutex
 	files   Files
+	err     error // of the last load
 	now     atomic.Pointer[tlsState]
 }
 
@@ -83,16 +84,31 @@ func (t *TLS) Set(f Files) error {
 	if err := t.load(f); err != nil {
 		return err
 	}
-	t.files = f
+	t.files, t.err = f, nil
 	return nil
 }
+
+// Err is why the files, as they are now, are not those in force; nil if they
+// are, as far as it was looked.
+func (t *TLS) Err() error {
+	if t == nil {
+		return nil
+	}
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	return t.err
+}
+
+// NotAfter is the end of the certificate in force.
+func (t *TLS) NotAfter() time.Time { return t.now.Load().leaf.NotAfter }
 
 // Reload reads the files again. What they hold is taken whole or not at all:
 // on an error what was there stays. Clients whose CA has gone are cut off.
 func (t *TLS) Reload() error {
 	t.loading.Lock()
 	defer t.loading.Unlock()
-	return t.load(t.files)
+	t.err = t.load(t.files)
+	return t.err
 }
 
 // Watch reloads the files when they change, until ctx ends; it logs what it
