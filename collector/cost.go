@@ -25,6 +25,9 @@ type Cost struct {
 	// MaxRSS is the most memory bpftrace held, in bytes, as far as seen: a
 	// look every half second where the run has a budget.
 	MaxRSS int64 `json:"max_rss,omitempty"`
+	// RSS is what bpftrace holds now, its children included, in bytes: of a
+	// live run only, and 0 where not known.
+	RSS int64 `json:"-"`
 }
 
 // Guard bounds what runs may cost.
@@ -81,6 +84,7 @@ func costOf(s guard.Sample, exit *executor.Exit) *Cost {
 		c.KernelNS, c.KernelRuns = &ns, &s.Runs
 	}
 	if exit == nil {
+		c.RSS = s.RSS
 		return c
 	}
 	if own := exit.UserTime + exit.SystemTime; own > 0 {

@@ -72,7 +72,9 @@ func rejected(err error) (int64, bool) {
 	return 0, false
 }
 
-// split makes messages of at most size bytes each, of one point at least.
+// split makes messages of at most size bytes each, of one point at least. In
+// each message metrics of one name, unit and kind are one; the order of points
+// over all messages stays as it is.
 func split(rm *metricdata.ResourceMetrics, size int) []*metricdata.ResourceMetrics {
 	s := splitter{rm: rm, size: size}
 	s.next()
@@ -92,7 +94,8 @@ type splitter struct {
 	out    []*metricdata.ResourceMetrics
 	used   int
 	scope  *metricdata.ScopeMetrics
-	opened bool // the scope stands in the current message
+	opened bool              // the scope stands in the current message
+	at     map[gatherKey]int // the metrics of the scope in the current message
 }
 
 func (s *splitter) next() {
@@ -134,7 +137,7 @@ func (s *splitter) metric(m *metricdata.Metrics) {
 			d.DataPoints = ps
 			return d
 		})
-	default: // of the SDK's own instruments: few
+	default: // of the SDK's own instruments: few, and each is there once
 		s.put(m, m.Data)
 	}
 }
@@ -163,9 +166,15 @@ func (s *splitter) put(m *metricdata.Metrics, data metricdata.Aggregation) {
 	rm := s.out[len(s.out)-1]
 	if !s.opened {
 		rm.ScopeMetrics = append(rm.ScopeMetrics, metricdata.ScopeMetrics{Scope: s.scope.Scope})
-		s.opened = true
+		s.opened, s.at = true, map[gatherKey]int{}
 	}
 	sm := &rm.ScopeMetrics[len(rm.ScopeMetrics)-1]
+	key := gatherKey{m.Name, m.Unit, kindOf(m.Data)}
+	if i, ok := s.at[key]; ok && key.kind != "" {
+		sm.Metrics[i].Data = join(sm.Metrics[i].Data, data)
+		return
+	}
+	s.at[key] = len(sm.Metrics)
 	sm.Metrics = append(sm.Metrics, metricdata.Metrics{Name: m.Name, Description: m.Description, Unit: m.Unit, Data: data})
 }
 

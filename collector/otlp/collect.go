@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -25,10 +24,47 @@ type producer struct {
 	otlp bool // else /metrics, which has one point for each series
 }
 
-// state is what the maps of one run held at one time.
+// state is what the maps of one run held at one time, or what it had cost.
 type state struct {
-	looked  time.Time
+	at      time.Time
 	metrics []metricdata.Metrics
+}
+
+// states appends what is to be exported of the run, and returns what to do
+// when that was received; mu is held.
+func (r *runState) states(to []state, fresh reading, otlp bool) ([]state, []func()) {
+	var received []func()
+	live := r.ended.IsZero()
+	if (!live || fresh.maps) && !(otlp && r.sentMaps()) {
+		st := state{at: r.looked}
+		for _, mm := range r.metrics {
+			if !otlp {
+				st.metrics = append(st.metrics, mm.shown()...)
+				continue
+			}
+			st.metrics = append(st.metrics, mm.metrics()...)
+			if f := mm.taken(); f != nil {
+				received = append(received, r.locked(f))
+			}
+		}
+		to = append(to, st)
+		received = append(received, r.locked(func() { r.exported = st.at }))
+	}
+	if (!live || fresh.cost) && !(otlp && r.sentCost()) {
+		st := state{r.cost.at, r.costs()}
+		to = append(to, st)
+		received = append(received, r.locked(func() { r.cost.sent = st.at }))
+	}
+	return to, received
+}
+
+// locked makes a function hold mu.
+func (r *runState) locked(f func()) func() {
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		f()
+	}
 }
 
 // Produce implements metric.Producer. Runs come in the order of their
@@ -40,49 +76,31 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 	e.mu.Unlock()
 
 	fresh := e.refresh(ctx, runs)
-	out := newGather()
 	var done []func()
 	newest := map[string]*runState{}
 	for _, r := range runs {
-		if fresh(r) || r.hasEnded() && r.hasPoints() {
-			newest[r.key()] = r
+		now, key := fresh[r], r.key()
+		// Until the maps of a new run can be read the old one's are the newest.
+		if now.maps || r.hasEnded() && r.hasPoints() || now.cost && newest[key] == nil {
+			newest[key] = r
 		}
 	}
 	var states []state
 	for _, r := range runs {
 		r.mu.Lock()
-		switch {
-		case r.ended.IsZero() && !fresh(r):
-		case p.otlp && (r.sent() || r.sentLive()):
-		case !p.otlp && newest[r.key()] != r:
-		default:
-			st := state{looked: r.looked}
-			for _, mm := range r.metrics {
-				if !p.otlp {
-					st.metrics = append(st.metrics, mm.shown()...)
-					continue
-				}
-				st.metrics = append(st.metrics, mm.metrics()...)
-				if f := mm.taken(); f != nil {
-					done = append(done, func() {
-						r.mu.Lock()
-						f()
-						r.mu.Unlock()
-					})
-				}
-			}
-			states = append(states, st)
-			if p.otlp {
-				done = append(done, func() { r.setExported(st.looked) })
-			}
+		if p.otlp || newest[r.key()] == r {
+			var received []func()
+			states, received = r.states(states, fresh[r], p.otlp)
+			done = append(done, received...)
 		}
 		r.mu.Unlock()
 	}
 	// Prometheus makes a sample of target_info at the earliest and the latest
 	// time of a message, and refuses a message older than the one before.
-	slices.SortStableFunc(states, func(a, b state) int { return a.looked.Compare(b.looked) })
+	slices.SortStableFunc(states, func(a, b state) int { return a.at.Compare(b.at) })
+	var out []metricdata.Metrics
 	for _, st := range states {
-		out.add(st.metrics)
+		out = append(out, st.metrics...)
 	}
 	e.mu.Lock()
 	if p.otlp {
@@ -90,46 +108,45 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 	}
 	e.drop(newest)
 	e.mu.Unlock()
-	out.add(e.selfMetrics(time.Now()))
 	return []metricdata.ScopeMetrics{{
 		Scope:   instrumentation.Scope{Name: scopeName, Version: e.cfg.Version},
-		Metrics: out.metrics,
+		Metrics: append(out, e.selfMetrics(time.Now())...),
 	}}, nil
 }
 
-// refresh reads the maps of all live runs at once and waits for them, at most
-// SnapshotTimeout. What it returns tells which have come.
-func (e *Exporter) refresh(ctx context.Context, runs []*runState) func(*runState) bool {
+// refresh reads the maps and the costs of all live runs at once and waits for
+// them, at most SnapshotTimeout. What it returns tells which have come.
+func (e *Exporter) refresh(ctx context.Context, runs []*runState) map[*runState]reading {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.SnapshotTimeout)
-	came := make(map[*runState]*atomic.Bool, len(runs))
-	results := make(chan struct{}, len(runs))
+	defer cancel()
+	type result struct {
+		r   *runState
+		now reading
+	}
+	results := make(chan result, len(runs))
 	waiting := 0
 	for _, r := range runs {
-		if !r.info.Script.Snapshots || r.hasEnded() {
+		if r.info.Run == nil || r.hasEnded() {
 			continue
 		}
-		flag := &atomic.Bool{}
-		came[r] = flag
 		waiting++
-		e.refreshes.Go(func() {
-			flag.Store(r.refresh(ctx, min(young, e.cfg.Interval/4)))
-			results <- struct{}{}
-		})
+		e.refreshes.Go(func() { results <- result{r, r.refresh(ctx, min(young, e.cfg.Interval/4))} })
 	}
-	deadline := ctx.Done()
-	for ; waiting > 0 && deadline != nil; waiting-- {
+	came := make(map[*runState]reading, waiting)
+	for ; waiting > 0; waiting-- {
 		select {
-		case <-results:
-		case <-deadline:
-			deadline = nil
+		case one := <-results:
+			came[one.r] = one.now
+		case <-ctx.Done():
+			// What has come by now counts.
+			for range len(results) {
+				one := <-results
+				came[one.r] = one.now
+			}
+			return came
 		}
 	}
-	cancel()
-	seen := make(map[*runState]bool, len(came))
-	for r, flag := range came {
-		seen[r] = flag.Load()
-	}
-	return func(r *runState) bool { return seen[r] }
+	return came
 }
 
 // drop forgets final states that are old, or that a newer run replaces and
@@ -189,29 +206,21 @@ func (r *runState) hasPoints() bool {
 }
 
 func (r *runState) anyPoints() bool {
+	if r.info.Script.Probe != "" && !r.cost.at.IsZero() {
+		return true
+	}
 	return slices.ContainsFunc(r.metrics, func(mm *mapMetric) bool { return len(mm.points) > 0 })
 }
 
-// setExported notes that the state of the maps at that time was received.
-func (r *runState) setExported(looked time.Time) {
-	r.mu.Lock()
-	r.exported = looked
-	r.mu.Unlock()
-}
+// sent tells whether the final state was received over OTLP; mu is held.
+func (r *runState) sent() bool { return !r.ended.IsZero() && r.sentMaps() && r.sentCost() }
 
-// sentLive tells whether the state of a run that is read at an interval of its
-// own was received over OTLP already; mu is held.
-func (r *runState) sentLive() bool {
-	return r.interval() > 0 && !r.looked.IsZero() && r.exported.Equal(r.looked)
-}
+// sentMaps tells whether the state of the maps was: that of a look which serves
+// more than one collection, or the last one of a run that was killed. Once more
+// under its old time, and the whole message would be refused.
+func (r *runState) sentMaps() bool { return r.exported.Equal(r.looked) }
+
+func (r *runState) sentCost() bool { return r.cost.sent.Equal(r.cost.at) }
 
 // interval is the least time between two reads of the run's maps; 0: none.
 func (r *runState) interval() time.Duration { return r.info.Script.SnapshotInterval }
-
-// sent tells whether the final state was received over OTLP; mu is held. That
-// of a run that was killed is its last snapshot, which may have been received
-// while it was live: once more under its old time, and the whole message would
-// be refused.
-func (r *runState) sent() bool {
-	return !r.ended.IsZero() && r.exported.Equal(r.looked)
-}

@@ -37,9 +37,28 @@
 // Text that is not UTF-8 gets U+FFFD for each bad byte, and an attribute
 // NAME.base64 with the bytes: one invalid string would lose the whole batch.
 //
+// # What tracecar says of itself
+//
+// Metrics named tracecar.* count what happened to runs since tracecar's start,
+// by probe; those of all ad hoc runs have no tracecar.probe. None has the unit
+// 1. What a run costs is measured at each collection:
+//
+//	tracecar.bpf.time                s      Sum    run time of its BPF programs, all CPUs together
+//	tracecar.bpf.runs                {run}  Sum    run count of its BPF programs
+//	tracecar.bpf.unmeasured          {run}  Sum    ended runs of which the kernel did not tell the two above
+//	tracecar.bpftrace.cpu.time       s      Sum    CPU time of bpftrace, its children included
+//	tracecar.bpftrace.memory.usage   By     Gauge  RSS of live bpftrace processes
+//
+// For a scheduled probe these are of its newest run: the first two since its
+// probes were attached, as its maps, the CPU time since the run was begun, as
+// it includes compiling. The next run has a new start time. Ad hoc runs, each
+// too short for a rate, are added up since tracecar's start. What the kernel
+// does not tell, BPF statistics that cannot be switched on or read, has no
+// point: never a 0.
+//
 // # Spans and logs
 //
-// Each run is a span. Declared printfs become spans with their own kernel
+// Each run is a span, with its outcome and its cost. Declared printfs become spans with their own kernel
 // timestamps, all others log records with the fields as attributes. Spans and
 // records wait in bounded queues while the collector is away; what is dropped
 // is counted.

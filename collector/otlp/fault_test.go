@@ -140,6 +140,10 @@ func TestCollectorComesBack(t *testing.T) {
 	if err := e.Flush(ctx); err == nil {
 		t.Error("an export to nobody succeeds")
 	}
+	if page := scrapeText(t, e, ""); strings.Contains(page, "tracecar_export_failures_total{signal=\"metrics\"} 0\n") ||
+		!strings.Contains(page, "tracecar_export_failures_total{signal=\"metrics\"} ") {
+		t.Errorf("failures are not counted at /metrics:\n%s", page)
+	}
 	serveGRPC(t, rec, strings.TrimPrefix(url, "http://"))
 	waitFor(t, "the final state, the span and the line", func() bool {
 		e.Flush(ctx)

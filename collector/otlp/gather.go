@@ -10,9 +10,10 @@ type gather struct {
 
 type gatherKey struct{ name, unit, kind string }
 
-func newGather() *gather { return &gather{at: map[gatherKey]int{}} }
-
 func (g *gather) add(ms []metricdata.Metrics) {
+	if g.at == nil {
+		g.at = map[gatherKey]int{}
+	}
 	for _, m := range ms {
 		key := gatherKey{m.Name, m.Unit, kindOf(m.Data)}
 		i, ok := g.at[key]
@@ -43,8 +44,10 @@ func kindOf(a metricdata.Aggregation) string {
 		return "gauge float"
 	case metricdata.Histogram[float64]:
 		return "histogram"
+	case metricdata.ExponentialHistogram[float64]:
+		return "exponential histogram"
 	}
-	return "exponential histogram"
+	return "" // none that runs give
 }
 
 // join appends the points of b to those of a, which is of the same kind.

@@ -54,6 +54,12 @@ func (r *runState) endSpan(res *collector.Result) {
 		attribute.Int64("tracecar.run.truncated_rows", int64(res.Truncated.Rows)),
 		attribute.Int64("tracecar.run.truncated_events", int64(res.Truncated.Events)),
 	)
+	if c := res.Cost; c != nil {
+		r.span.SetAttributes(attribute.Int64("tracecar.run.cpu_ns", c.CPUNS))
+		if c.KernelNS != nil && c.KernelRuns != nil {
+			r.span.SetAttributes(attribute.Int64("tracecar.run.kernel_ns", *c.KernelNS), attribute.Int64("tracecar.run.kernel_runs", int64(*c.KernelRuns)))
+		}
+	}
 	switch res.Status {
 	case collector.StatusFailed, collector.StatusRefused, collector.StatusKilled:
 		r.span.SetAttributes(attribute.String("error.type", string(res.Status)))

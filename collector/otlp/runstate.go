@@ -40,6 +40,7 @@ type runState struct {
 	looked   time.Time // when the maps were last read
 	exported time.Time // looked of what was last received over OTLP
 	ended    time.Time
+	cost     runCost
 
 	offset  int64
 	records int64
@@ -162,6 +163,11 @@ func (r *runState) final(res *collector.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = now
+	if res.Cost != nil {
+		r.spent(res.Cost, now)
+	}
+	r.cost.rss = 0
+	r.stats.spentBy(r, r.cost.cost, res.ProbesAttached > 0)
 	switch res.Status {
 	case collector.StatusFailed, collector.StatusRefused, collector.StatusKilled:
 		return
@@ -230,17 +236,30 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 	return mm
 }
 
-// refresh reads the maps of the live run, unless that was done less than
-// maxAge ago or the run's own interval is not over. It is false where there is
-// no state of now.
-func (r *runState) refresh(ctx context.Context, maxAge time.Duration) bool {
+// reading says what of a live run is of now.
+type reading struct{ maps, cost bool }
+
+// refresh reads the maps of the live run, where its script asks for that, and
+// what it has cost, unless that was done less than maxAge ago.
+func (r *runState) refresh(ctx context.Context, maxAge time.Duration) (now reading) {
 	select {
 	case r.busy <- struct{}{}:
 	case <-ctx.Done():
 		r.stats.late()
-		return false
+		return reading{}
 	}
 	defer func() { <-r.busy }()
+	if r.info.Script.Snapshots {
+		now.maps = r.look(ctx, maxAge)
+	}
+	now.cost = r.measure(maxAge)
+	return now
+}
+
+// look reads the maps of the live run, unless that was done less than maxAge
+// ago or the run's own interval is not over. It is false where there is no
+// state of now.
+func (r *runState) look(ctx context.Context, maxAge time.Duration) bool {
 	r.mu.Lock()
 	young := time.Since(r.looked) < maxAge
 	r.mu.Unlock()

@@ -54,9 +54,6 @@ type selfBuilder struct {
 }
 
 func (b *selfBuilder) add(name, unit, description string, data metricdata.Aggregation) {
-	if b.out.at == nil {
-		b.out.at = map[gatherKey]int{}
-	}
 	b.out.add([]metricdata.Metrics{{Name: name, Unit: unit, Description: description, Data: data}})
 }
 
@@ -64,6 +61,13 @@ func (b *selfBuilder) counter(name, unit, description string, v int64, kvs ...at
 	b.add(name, unit, description, metricdata.Sum[int64]{
 		Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
 		DataPoints: []metricdata.DataPoint[int64]{{Attributes: attribute.NewSet(kvs...), StartTime: b.start, Time: b.now, Value: v}},
+	})
+}
+
+func (b *selfBuilder) seconds(name, description string, v time.Duration, kvs ...attribute.KeyValue) {
+	b.add(name, "s", description, metricdata.Sum[float64]{
+		Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
+		DataPoints: []metricdata.DataPoint[float64]{{Attributes: attribute.NewSet(kvs...), StartTime: b.start, Time: b.now, Value: v.Seconds()}},
 	})
 }
 
@@ -105,6 +109,14 @@ func (b *selfBuilder) probe(probe string, s *stats) {
 		b.counter("tracecar.snapshot.failures", "{snapshot}", "Collections that a live run is missing in, or one of its maps", n, with("reason", why)...)
 	}
 	b.snapshots(s, of)
+	if probe == "" {
+		c := s.spent
+		for _, live := range s.spends {
+			c.add(live)
+		}
+		b.cost(&c, b.start, of)
+	}
+	b.counter("tracecar.bpf.unmeasured", "{run}", "Runs that have ended and whose BPF programs' time is in no tracecar.bpf.time: the kernel did not tell, or they ended too soon", s.unmeasured, of...)
 	b.counter("tracecar.spans.events", "{span}", "Spans made of what scripts printed", s.eventSpans, of...)
 	b.counter("tracecar.spans.unmatched", "{event}", "Starts of spans whose end did not come, or ends without a start", s.unmatched, of...)
 	b.counter("tracecar.spans.unreadable", "{event}", "Printed lines for which a span is declared and whose fields make none", s.unreadable, of...)

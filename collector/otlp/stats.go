@@ -33,6 +33,12 @@ type stats struct {
 	mapsMissing     int64
 
 	eventSpans, unmatched, unreadable int64
+
+	// spent is what the runs that have ended cost together, spends what each
+	// live one has cost so far.
+	spent      cost
+	spends     map[*runState]cost
+	unmeasured int64
 }
 
 // snapshotBounds are of the time of one snapshot, in seconds.
@@ -47,7 +53,7 @@ type selfStats struct {
 func (e *Exporter) statsOf(probe string) *stats {
 	s := e.stats[probe]
 	if s == nil {
-		s = &stats{statuses: map[collector.Status]int64{}, leftOut: map[string]int64{}}
+		s = &stats{statuses: map[collector.Status]int64{}, leftOut: map[string]int64{}, spends: map[*runState]cost{}}
 		e.stats[probe] = s
 	}
 	return s
@@ -131,6 +137,25 @@ func (s *stats) snapshot(took time.Duration, err error) {
 	}
 	s.snapshots[i]++
 	s.snapshotSeconds += took.Seconds()
+}
+
+// spending notes what a live run has cost so far.
+func (s *stats) spending(r *runState, c cost) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spends[r] = c
+}
+
+// spentBy notes what a run that has ended cost; it had attached its probes, or
+// not.
+func (s *stats) spentBy(r *runState, c cost, attached bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.spends, r)
+	s.spent.add(c)
+	if attached && !c.counted {
+		s.unmeasured++
+	}
 }
 
 func (s *stats) late() {
