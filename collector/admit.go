@@ -31,12 +31,11 @@ func (r *Runner) role(s Script) policy.Role {
 	return r.opts.Roles(s)
 }
 
-// admit decides whether a script may run, and bounds it by its role. Nothing
-// has been given to bpftrace before: its compiler reads files.
-func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.Limits, error) {
-	role := r.role(*s)
+// decide asks the policy. Nothing has been given to bpftrace before: its
+// compiler reads files. The parsed script is nil where it is too long to parse.
+func (r *Runner) decide(ctx context.Context, role policy.Role, s *Script) (*script.Script, *policy.Decision) {
 	if d := policy.TooLong(role, s.Source); d != nil { // parsing takes time and memory by its length
-		return nil, policy.Limits{}, &RefusedError{Role: role.Name, Decision: d}
+		return nil, d
 	}
 	parsed := parseLive(s.Source)
 	req := policy.Request{
@@ -51,11 +50,11 @@ func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.L
 		points, err := bt.List(ctx, pattern, false)
 		return len(points), err
 	}
-	d := policy.Check(ctx, role, parsed, req, expand)
-	if !d.Allowed {
-		return parsed, policy.Limits{}, &RefusedError{Role: role.Name, Decision: d}
-	}
-	l := d.Limits
+	return parsed, policy.Check(ctx, role, parsed, req, expand)
+}
+
+// bound narrows what a script asks for to what its role may have.
+func (r *Runner) bound(s *Script, l policy.Limits) {
 	capTo(&s.MaxEvents, l.MaxEvents)
 	capTo(&s.MaxRows, l.MaxRows)
 	if l.MaxTimeout > 0 && (s.Timeout == 0 || s.Timeout > l.MaxTimeout) {
@@ -65,7 +64,6 @@ func (r *Runner) admit(ctx context.Context, s *Script) (*script.Script, policy.L
 		s.Budget.CPUPercent = l.CPUPercent
 		def(&s.Budget.Window, r.budget().Window)
 	}
-	return parsed, l, nil
 }
 
 func capTo(v *int, limit int) {

@@ -89,7 +89,7 @@ func (r *Runner) launch(ctx context.Context, run *Run) (*executor.Bpftrace, *exe
 	ctx, cancel := context.WithTimeout(run.stopContext(ctx), startTimeout)
 	defer cancel()
 	bounded := run.script
-	parsed, limits, err := r.admit(ctx, &bounded)
+	parsed, limits, err := r.admit(ctx, &bounded, run.id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,6 +19,9 @@ type Options struct {
 	// Roles gives the role of whoever asks for a script; nil: everybody is the
 	// operator.
 	Roles func(s Script) policy.Role
+	// Decided are told of every decision, before anything is given to bpftrace
+	// and on the goroutine that waits for it.
+	Decided []func(d Decision)
 	// Guard bounds what runs may cost this machine. A run past its budget is
 	// stopped, with its maps printed, and its status is killed.
 	Guard Guard

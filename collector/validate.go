@@ -39,7 +39,7 @@ type MapOutline struct {
 // and that its probes exist. Where no verdict is reached the script is not
 // valid, and a diagnostic says why.
 func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
-	parsed, limits, refused := r.admit(ctx, &s)
+	parsed, limits, refused := r.admit(ctx, &s, "")
 	v := &Validation{Diagnostics: []Diagnostic{}, Probes: []ProbeMatch{}, Maps: []MapOutline{}, Functions: []string{}}
 	if parsed == nil || refused != nil {
 		v.Refused, v.Diagnostics = true, refusal(refused, s.Source)

@@ -73,17 +73,25 @@ func auditLine(e audit.Entry) string {
 		line += "  unsafe"
 	}
 	for _, b := range e.Broken {
-		switch {
-		case e.Event == audit.EventAuth:
-			line += "  " + b.Rule
-		case b.Line == 0:
-			line += "  broke " + b.Rule
-		default:
-			line += fmt.Sprintf("  broke %s at %d:%d", b.Rule, b.Line, b.Column)
+		line += "  broke " + b.Rule
+		if b.Line > 0 {
+			line += fmt.Sprintf(" at %d:%d", b.Line, b.Column)
+		}
+		if b.Message != "" {
+			line += ": " + b.Message
+		} else if b.Reason != "" {
+			line += ": " + b.Reason
 		}
 	}
-	if e.Event == audit.EventRun {
-		line += fmt.Sprintf("  %.1f s, %d events, kernel %v", e.Cost.Duration.Seconds(), e.Cost.Events, e.Cost.KernelCPU)
+	if e.Reason != "" {
+		line += "  " + e.Reason
+	}
+	switch e.Event {
+	case audit.EventRun:
+		line += fmt.Sprintf("  %.1f s, %d events, %d bytes, kernel %v, bpftrace %v", e.Cost.Duration.Seconds(), e.Cost.Events,
+			e.Cost.Output, e.Cost.KernelCPU, e.Cost.BpftraceCPU)
+	case audit.EventDecision:
+		line += "  " + e.Cost.Duration.String()
 	}
 	return line
 }

@@ -78,10 +78,11 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 		return nil, err
 	}
 	if d.exporter, err = otlp.New(ctx, telemetry); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.closeAudit())
 	}
 	prepareHost()
 	opts.Observers = []collector.Observer{d.exporter.Observe, d.observeForAudit}
+	opts.Decided = []func(collector.Decision){d.exporter.Decided, d.auditDecision}
 	opts.Roles = d.role
 	d.runner = collector.NewRunner(opts)
 	d.schedule = collector.NewScheduler(d.runner, collector.SchedulerOptions{MaxWindows: cfg.Limits.MaxWindows, Logger: log})
@@ -117,10 +118,15 @@ func (d *daemon) close() error {
 		// The collector's absence is no failure of what was asked for here.
 		d.log.Warn("the last export failed", "error", err)
 	}
-	if d.audit != nil {
-		errs = append(errs, d.audit.Close())
-	}
+	errs = append(errs, d.closeAudit())
 	return errors.Join(errs...)
+}
+
+func (d *daemon) closeAudit() error {
+	if d.audit == nil {
+		return nil
+	}
+	return d.audit.Close()
 }
 
 // role is that of whoever asks for s, by the configuration in force.

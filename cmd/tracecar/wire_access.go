@@ -7,6 +7,7 @@ import (
 
 	"tracecar/collector"
 	"tracecar/collector/audit"
+	"tracecar/collector/policy"
 	"tracecar/config"
 	"tracecar/parser"
 )
@@ -21,10 +22,45 @@ func (d *daemon) record(e audit.Entry) {
 	}
 }
 
-// auditSink writes one entry for the decision about a run and one for its end.
+// entryOf is what every entry says of a script.
+func entryOf(s collector.Script, role string) audit.Entry {
+	name := s.Probe
+	if name == "" {
+		name = s.Name
+	}
+	return audit.Entry{
+		Who: audit.Who{
+			Token: s.Caller.Name, Role: role, Client: s.Caller.Client, Session: s.Caller.Session, Trigger: s.Trigger,
+		},
+		Script: audit.Script{Source: s.Source, Name: name, Args: len(s.Args), Unsafe: s.Unsafe},
+	}
+}
+
+// auditDecision writes one entry for each decision: one of collector.Options.Decided.
+func (d *daemon) auditDecision(c collector.Decision) {
+	if d.audit == nil {
+		return
+	}
+	e := entryOf(c.Script, c.Role)
+	e.Event, e.Outcome, e.Run = audit.EventDecision, audit.Allowed, c.Run
+	e.Cost = audit.Cost{Duration: c.Took, AttachPoints: c.AttachPoints}
+	if !c.Allowed {
+		e.Outcome = audit.Refused
+	}
+	for _, v := range c.Violations {
+		e.Broken = append(e.Broken, audit.Broken{
+			Rule: v.Rule, Reason: policy.Meaning(v.Rule), Line: v.Pos.Line, Column: v.Pos.Column, Message: v.Message,
+		})
+	}
+	d.record(e)
+}
+
+// auditSink writes one entry for the end of a run; those that the policy
+// refused have theirs.
 type auditSink struct {
-	d     *daemon
-	entry audit.Entry
+	d      *daemon
+	entry  audit.Entry
+	output int64
 }
 
 // observeForAudit is an Observer.
@@ -32,39 +68,25 @@ func (d *daemon) observeForAudit(s collector.Script) collector.Sink {
 	if d.audit == nil {
 		return nil
 	}
-	name := s.Probe
-	if name == "" {
-		name = s.Name
-	}
-	return &auditSink{d: d, entry: audit.Entry{
-		Who: audit.Who{
-			Token: s.Caller.Name, Role: s.Caller.Role, Client: s.Caller.Client, Session: s.Caller.Session, Trigger: s.Trigger,
-		},
-		Script: audit.Script{Source: s.Source, Name: name, Args: len(s.Args), Unsafe: s.Unsafe},
-	}}
+	return &auditSink{d: d, entry: entryOf(s, d.role(s).Name)}
 }
 
 func (a *auditSink) Begin(info collector.RunInfo) { a.entry.Run = info.ID }
 
-func (a *auditSink) Record(*parser.Record) {}
+func (a *auditSink) Record(rec *parser.Record) { a.output = rec.Offset }
 
 func (a *auditSink) End(res *collector.Result) {
-	decision := a.entry
-	decision.Event, decision.Outcome = audit.EventDecision, audit.Allowed
 	if res.Status == collector.StatusRefused {
-		decision.Outcome = audit.Refused
 		for _, d := range res.Diagnostics {
 			if d.Rule != "" {
-				decision.Broken = append(decision.Broken, audit.Broken{Rule: d.Rule, Line: d.Line, Column: d.Column, Message: d.Message})
+				return
 			}
+			a.entry.Reason = d.Message // tracecar's own words: all places are taken, it is shutting down
 		}
-	}
-	a.d.record(decision)
-	if res.Status == collector.StatusRefused {
-		return
 	}
 	a.entry.Event, a.entry.Outcome = audit.EventRun, string(res.Status)
 	a.entry.Cost = auditCost(res)
+	a.entry.Cost.Output = uint64(a.output)
 	a.d.record(a.entry)
 }
 

@@ -62,7 +62,7 @@ func (d *daemon) access(cfg *config.Config) (auth.Options, *oauth.Verifier, erro
 		Refused: func(r auth.Refusal) {
 			d.record(audit.Entry{
 				Time: r.Time, Event: audit.EventAuth, Outcome: audit.Refused, Who: audit.Who{Remote: r.Address},
-				Script: audit.Script{Name: r.Path}, Broken: []audit.Broken{{Rule: r.Reason}},
+				Script: audit.Script{Name: r.Path}, Reason: r.Reason,
 			})
 		},
 	}

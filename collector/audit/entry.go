@@ -28,10 +28,13 @@ type Entry struct {
 	Event   string    `json:"event"`
 	Outcome string    `json:"outcome"`
 	Who     Who       `json:"who"`
-	Run     string    `json:"run,omitempty"`    // the run's id
+	Run     string    `json:"run,omitempty"`    // the run's id; a validation has none
 	Script  Script    `json:"script,omitzero"`  //
 	Broken  []Broken  `json:"broken,omitempty"` // the rules that refused it
-	Cost    Cost      `json:"cost,omitzero"`
+	// Reason is why a run did not run, or somebody was turned away, where it
+	// was no rule.
+	Reason string `json:"reason,omitempty"`
+	Cost   Cost   `json:"cost,omitzero"`
 	// Lost is how many entries before this one could not be written; set by Write.
 	Lost uint64 `json:"lost,omitempty"`
 }
@@ -61,16 +64,18 @@ type Script struct {
 
 // Broken is one rule that a script broke.
 type Broken struct {
-	Rule   string `json:"rule"`
+	Rule string `json:"rule"`
+	// Reason says what breaks the rule, in no words of the script.
+	Reason string `json:"reason,omitempty"`
 	Line   int    `json:"line,omitempty"` // in the script; 0: no place in it
 	Column int    `json:"column,omitempty"`
 	// Message may quote the script: written only with Options.ScriptText.
 	Message string `json:"message,omitempty"`
 }
 
-// Cost is what a run took.
+// Cost is what a decision or a run took.
 type Cost struct {
-	Duration     time.Duration `json:"duration_ns,omitempty"` // of tracing
+	Duration     time.Duration `json:"duration_ns,omitempty"` // from begin to end
 	AttachPoints int           `json:"attach_points,omitempty"`
 	Events       uint64        `json:"events,omitempty"`
 	LostEvents   uint64        `json:"lost_events,omitempty"`
@@ -85,7 +90,7 @@ const (
 	maxField  = 256 // bytes of a name or message; each may come from a caller
 	maxBroken = 50
 	// maxLine is what one entry can take: JSON writes a byte as six at most.
-	maxLine = 6*(maxSource+(10+2*maxBroken)*maxField) + 64<<10
+	maxLine = 6*(maxSource+(11+3*maxBroken)*maxField) + 64<<10
 )
 
 // line is the entry as it is written.
@@ -105,13 +110,13 @@ func (e Entry) line(scriptText bool) ([]byte, error) {
 	if e.Who.Session != "" {
 		e.Who.Session = SessionHash(e.Who.Session)
 	}
-	for _, f := range []*string{&e.Event, &e.Outcome, &e.Who.Token, &e.Who.Role, &e.Who.Client, &e.Who.Remote, &e.Who.Trigger, &e.Run, &e.Script.Name} {
+	for _, f := range []*string{&e.Event, &e.Outcome, &e.Who.Token, &e.Who.Role, &e.Who.Client, &e.Who.Remote, &e.Who.Trigger, &e.Run, &e.Script.Name, &e.Reason} {
 		*f = clip(*f, maxField)
 	}
 	broken := e.Broken[:min(len(e.Broken), maxBroken)]
 	e.Broken = nil
 	for _, b := range broken {
-		b.Rule, b.Message = clip(b.Rule, maxField), clip(b.Message, maxField)
+		b.Rule, b.Reason, b.Message = clip(b.Rule, maxField), clip(b.Reason, maxField), clip(b.Message, maxField)
 		if !scriptText {
 			b.Message = ""
 		}

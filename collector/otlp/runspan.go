@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -25,9 +26,7 @@ func (r *runState) beginSpan() {
 		name += " " + text(s.Probe)
 		kvs = append(kvs, attribute.String(attrProbe, text(s.Probe)))
 	}
-	if s.Trigger != "" {
-		kvs = append(kvs, attribute.String("tracecar.trigger", text(s.Trigger)))
-	}
+	kvs = append(kvs, callerAttributes(s)...)
 	if r.info.Version != "" {
 		kvs = append(kvs, attribute.String("bpftrace.version", text(r.info.Version)))
 	}
@@ -65,6 +64,9 @@ func (r *runState) endSpan(res *collector.Result) {
 		r.span.SetAttributes(attribute.String("error.type", string(res.Status)))
 		r.span.SetStatus(codes.Error, firstProblem(res))
 	}
+	if rules := brokenRules(res); len(rules) > 0 {
+		refusedBy(r.span, rules)
+	}
 	r.span.End()
 }
 
@@ -82,4 +84,14 @@ func firstProblem(res *collector.Result) string {
 		}
 	}
 	return string(res.Status)
+}
+
+// brokenRules are the policy's rules that res was refused by, each once.
+func brokenRules(res *collector.Result) (rules []string) {
+	for _, d := range res.Diagnostics {
+		if d.Rule != "" && !slices.Contains(rules, d.Rule) {
+			rules = append(rules, d.Rule)
+		}
+	}
+	return rules
 }

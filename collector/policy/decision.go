@@ -77,6 +77,36 @@ type Violation struct {
 
 const maxViolations = 50
 
+// meanings say of each rule, in no words of the script, what breaks it.
+var meanings = map[string]string{
+	RuleReadOnly:      "the role runs no scripts",
+	RuleLibraryOnly:   "the role runs scripts of the library only",
+	RuleUnsafe:        "the role may not change the system that is traced",
+	RuleArgs:          "the positional parameters are too many, too long, or no text",
+	RuleText:          "the text hides what it says",
+	RuleSize:          "the script, or what it compiles to, is too large",
+	RuleUnclear:       "what the script does cannot be told",
+	RuleProvider:      "a kind of probe that the role does not allow",
+	RuleAttachPoint:   "an attach point that the role does not allow, or too many",
+	RuleForeignBinary: "a probe on a program that the role does not allow",
+	RuleRate:          "timers or counters that fire too often",
+	RuleFunction:      "a call of a function that the role does not allow",
+	RuleIdentifier:    "a word that the role does not allow",
+	RuleUserMemory:    "memory is read that the role does not allow",
+	RuleInclude:       "an #include that the role does not allow",
+	RuleImport:        "an import that the role does not allow",
+	RuleDirective:     "a preprocessor line that the role does not allow",
+	RuleDefinition:    "a definition that the role does not allow",
+	RuleConfig:        "a setting that the role does not allow",
+	RuleUnroll:        "an unroll that is too long, or cannot be told",
+	RuleLoop:          "a loop that is too long, or cannot be told",
+	RuleMaps:          "too many maps, or too large ones",
+}
+
+// Meaning says what breaks a rule, for logs that must not quote a script; ""
+// for a rule that there is none of.
+func Meaning(rule string) string { return meanings[rule] }
+
 // Reason is one line for whoever asked: the first violation, and how many
 // more there are. "" for what is allowed.
 func (d *Decision) Reason() string {
