@@ -28,9 +28,11 @@ type Info struct {
 	Tracefs  bool            `json:"tracefs"` // mounted; without it there are no tracepoints
 	Kprobes  bool            `json:"kprobes"`
 	// Lockdown is none, integrity or confidentiality, "" where the kernel does not say.
-	Lockdown string         `json:"lockdown"`
-	Root     bool           `json:"root"`
-	Limits   map[string]int `json:"limits"`
+	Lockdown string `json:"lockdown"`
+	Root     bool   `json:"root"`
+	// Capabilities are the effective capabilities of this process that matter to bpftrace.
+	Capabilities []string       `json:"capabilities"`
+	Limits       map[string]int `json:"limits"`
 	// Problems says what is missing, each with what mends it.
 	Problems []HostProblem `json:"problems"`
 }
@@ -63,6 +65,7 @@ func (r *Runner) Info(ctx context.Context) *Info {
 		Kprobes:        host.Kprobes,
 		Lockdown:       host.Lockdown,
 		Root:           host.Root,
+		Capabilities:   host.CapabilityNames(),
 		Limits: map[string]int{
 			"max_runs":   r.opts.MaxRuns,
 			"queue":      r.opts.Queue,
@@ -73,6 +76,11 @@ func (r *Runner) Info(ctx context.Context) *Info {
 	}
 	bt, err := r.bpftrace(ctx, r.opts.Helper != nil, policy.Limits{})
 	host.AddProblems(bt, err)
+	sudo := executor.ErrNoSudo
+	if r.opts.Helper != nil && !host.Root {
+		sudo = executor.CheckSudo(ctx, executor.Config{Helper: r.opts.Helper})
+	}
+	host.AddRights(bt, sudo)
 	if err == nil {
 		info.Version, info.Path = bt.Version().String(), bt.Path()
 		if says, err := bt.Info(ctx); err == nil {

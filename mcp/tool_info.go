@@ -51,6 +51,7 @@ func completeInfo(info *collector.Info) *collector.Info {
 		c.Limits = map[string]int{}
 	}
 	c.Problems = present(c.Problems)
+	c.Capabilities = present(c.Capabilities)
 	return &c
 }
 

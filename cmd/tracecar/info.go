@@ -86,6 +86,9 @@ func infoText(info *collector.Info) string {
 		row("system", info.Distro)
 	}
 	row("root", yes[info.Root])
+	if !info.Root && len(info.Capabilities) > 0 {
+		row("may", strings.Join(info.Capabilities, " "))
+	}
 	row("BTF", yes[info.BTF])
 	row("tracefs", yes[info.Tracefs])
 	row("kprobes", yes[info.Kprobes])

@@ -83,7 +83,7 @@ func (h *hinter) hint(d *Diagnostic) string {
 	case noEvents.MatchString(msg) && !h.host().Tracefs:
 		return noTracefs
 	case noPrivilege.MatchString(msg):
-		return "run as root, or ask for sudo"
+		return "run as root, or ask for sudo (0.25 and later also take capabilities: tracecar doctor names those that are missing)"
 	case noHeader.MatchString(msg):
 		return "this host has no such header for bpftrace; with BTF most kernel types are known without one"
 	case needsUnsafe.MatchString(msg):

@@ -40,7 +40,7 @@ func TestHints(t *testing.T) {
 		`vfs_raed is not traceable (either non-existing, inlined)`: "did you mean kprobe:vfs_read?",
 		"Struct/union of type 'struct _tracepoint_syscalls_sys_enter_openat' does not contain a field named 'filname'":       "did you mean args.filename?",
 		"Struct/union of type 'struct tracepoint:syscalls:sys_enter_openat_args' does not contain a field named 'something'": "its arguments are: dfd, filename, flags",
-		"bpftrace currently only supports running as the root user.":                                                         "run as root, or ask for sudo",
+		"bpftrace currently only supports running as the root user.":                                                         "run as root, or ask for sudo (0.25 and later also take capabilities: tracecar doctor names those that are missing)",
 		"something else": "",
 	} {
 		if got := h.hint(&Diagnostic{Severity: SeverityError, Message: message}); got != want {

@@ -3,7 +3,6 @@ package executor
 import (
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +16,8 @@ type Host struct {
 	Root   bool   // effective user id 0
 	// Caps are the effective capabilities that matter to bpftrace, by name.
 	Caps map[string]bool
+	// KernelSymbols: the kernel tells this process where its functions are.
+	KernelSymbols bool
 	// NoNewPrivileges: sudo cannot give root here.
 	NoNewPrivileges bool
 	BTF             bool // /sys/kernel/btf/vmlinux
@@ -41,20 +42,14 @@ type Problem struct {
 	Fatal bool
 }
 
-// capabilities that bpftrace asks for, by their bit in CapEff.
-var capabilities = map[string]int{
-	"CAP_DAC_OVERRIDE": unix.CAP_DAC_OVERRIDE, "CAP_DAC_READ_SEARCH": unix.CAP_DAC_READ_SEARCH,
-	"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_SYS_RESOURCE": unix.CAP_SYS_RESOURCE, "CAP_SYSLOG": unix.CAP_SYSLOG,
-	"CAP_PERFMON": unix.CAP_PERFMON, "CAP_BPF": unix.CAP_BPF,
-}
-
 // DescribeHost looks at the host. It starts nothing and takes about a
-// millisecond. Whether bpftrace is there is Find's to say; AddProblems joins the two.
+// millisecond. Whether bpftrace is there is Find's to say, and what rights it
+// wants depends on its version: AddProblems and AddRights join them.
 func DescribeHost() *Host {
 	h := &Host{
-		Root: os.Geteuid() == 0, Caps: map[string]bool{}, Distro: osRelease()["PRETTY_NAME"],
+		Root: os.Geteuid() == 0, Distro: osRelease()["PRETTY_NAME"],
 		BTF: exists("/sys/kernel/btf/vmlinux"), Tracefs: tracefsMounted(),
-		Lockdown: lockdown(), Container: container(),
+		Lockdown: lockdown(), Container: container(), KernelSymbols: kernelSymbols(),
 		UnprivilegedBPF: readTrimmed("/proc/sys/kernel/unprivileged_bpf_disabled") == "0",
 	}
 	var u unix.Utsname
@@ -62,37 +57,14 @@ func DescribeHost() *Host {
 		h.Kernel, h.Arch = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 	}
 	h.Kprobes = exists("/sys/bus/event_source/devices/kprobe")
-	for line := range strings.Lines(readTrimmed("/proc/self/status")) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), ":\t")
-		switch name {
-		case "CapEff":
-			bits, _ := strconv.ParseUint(value, 16, 64)
-			for name, bit := range capabilities {
-				h.Caps[name] = bits&(1<<uint(bit)) != 0
-			}
-		case "NoNewPrivs":
-			h.NoNewPrivileges = value == "1"
-		}
-	}
+	status := readTrimmed("/proc/self/status")
+	h.Caps = capable(status, "CapEff")
+	h.NoNewPrivileges = strings.Contains(status, "\nNoNewPrivs:\t1\n")
 	h.Problems = h.findProblems()
 	return h
 }
 
 func (h *Host) findProblems() (ps []Problem) {
-	if !h.Root && !(h.Caps["CAP_BPF"] && h.Caps["CAP_PERFMON"]) {
-		p := Problem{What: "not root: bpftrace needs root to attach anything", Fix: "run it with sudo, or ask for sudo (--sudo)", Fatal: true}
-		if h.NoNewPrivileges {
-			p.Fix = "start it as root: this process has the no_new_privs flag, so sudo cannot help"
-		}
-		ps = append(ps, p)
-	}
-	if h.Root && !h.Caps["CAP_SYS_ADMIN"] && !h.Caps["CAP_BPF"] {
-		fix := "give this process CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
-		if h.Container != "" {
-			fix = "start the container with --privileged, or with --cap-add SYS_ADMIN --cap-add BPF --cap-add PERFMON"
-		}
-		ps = append(ps, Problem{What: "root without the right to use BPF (no CAP_BPF, no CAP_SYS_ADMIN)", Fix: fix, Fatal: true})
-	}
 	if !h.Tracefs {
 		ps = append(ps, Problem{
 			What: "tracefs is not mounted: there are no tracepoints, every one is \"not found\"",

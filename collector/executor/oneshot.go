@@ -39,7 +39,14 @@ func (b *Bpftrace) launch(ctx context.Context, r *request) (child, pipes, error)
 		return b.launchHelper(ctx, r)
 	}
 	if why := outlivesParent(b.path); why != "" && r.kind == kindRun {
-		return nil, pipes{}, &InputError{why + ": it would outlive this process; use sudo, or give this process ambient capabilities"}
+		return nil, pipes{}, &InputError{why + ": it would outlive this process; give them to tracecar instead, which hands them on, or use sudo"}
+	}
+	if r.kind != kindVersion {
+		if cmd.caps = inheritable(); len(cmd.caps) > 0 {
+			if why := untrusted(b.path); why != "" {
+				return nil, pipes{}, &InputError{"will not hand capabilities to this bpftrace: " + why}
+			}
+		}
 	}
 	return asChild(spawn(cmd))
 }
