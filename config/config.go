@@ -126,7 +126,7 @@ type Hub struct {
 	URL string `koanf:"url"`
 	// SelfURL is where the hub finds this server; empty: the address it listens on.
 	SelfURL string `koanf:"self_url"`
-	// ID is this server's at the hub.
+	// ID is this server's at the hub; left out: tracecar-HOSTNAME, so that hosts do not replace each other.
 	ID string `koanf:"id"`
 	// Name is this server's at the hub, for people.
 	Name string `koanf:"name"`

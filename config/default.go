@@ -33,7 +33,7 @@ func Default() *Config {
 		},
 		Prometheus: Prometheus{Path: "/metrics"},
 		Log:        Log{Level: "info", Format: "text"},
-		Hub:        Hub{ID: "tracecar", Name: "tracecar"},
+		Hub:        Hub{Name: "tracecar"},
 		Auth:       Auth{ProxyHeader: "X-Forwarded-For"},
 		Audit:      Audit{MaxSize: 64 << 20, Keep: 5},
 		Guard:      Guard{CPUPercent: 5, Window: 2 * time.Second},

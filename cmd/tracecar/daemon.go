@@ -85,7 +85,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	opts.Decided = []func(collector.Decision){d.exporter.Decided, d.auditDecision}
 	opts.Roles = d.role
 	d.runner = collector.NewRunner(opts)
-	d.schedule = collector.NewScheduler(d.runner, collector.SchedulerOptions{MaxWindows: cfg.Limits.MaxWindows, Logger: log})
+	d.schedule = collector.NewScheduler(d.runner, schedulerOptions(cfg, log))
 	d.roles = roles(cfg)
 	if face.Telemetry, err = newCallTelemetry(d.exporter.Tracer(), d.exporter.Meter()); err != nil {
 		return nil, errors.Join(err, d.close())

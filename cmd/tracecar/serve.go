@@ -157,10 +157,7 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	}
 	ctx, following := d.background(cmd.Context())
 	if cfg.Hub.URL != "" {
-		hub := mcp.Hub{URL: cfg.Hub.URL, ID: cfg.Hub.ID, Name: cfg.Hub.Name, Self: cfg.Hub.SelfURL}
-		if hub.Self == "" {
-			hub.Self = url
-		}
+		hub := hubOf(&cfg.Hub, url)
 		go func() {
 			if err := d.server.Register(ctx, hub); err != nil {
 				log.Error("not registered with the hub", "error", err)
@@ -170,6 +167,15 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	err = d.server.Serve(ctx, ln)
 	following()
 	return asFailure(errors.Join(err, d.close()))
+}
+
+// hubOf is what cfg says about the hub; url is where this server listens.
+func hubOf(cfg *config.Hub, url string) mcp.Hub {
+	h := mcp.Hub{URL: cfg.URL, ID: cfg.ID, Name: cfg.Name, Self: cfg.SelfURL}
+	if h.Self == "" {
+		h.Self = url
+	}
+	return h
 }
 
 // background follows the configuration; the returned function ends that and

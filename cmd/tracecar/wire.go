@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"strings"
@@ -46,6 +47,11 @@ func runnerOptions(cfg *config.Config) (collector.Options, error) {
 		o.Helper = helper
 	}
 	return o, nil
+}
+
+// schedulerOptions is what cfg says about how scheduled probes share the host.
+func schedulerOptions(cfg *config.Config, log *slog.Logger) collector.SchedulerOptions {
+	return collector.SchedulerOptions{MaxWindows: cfg.Limits.MaxWindows, Logger: log}
 }
 
 // runnerGuard is what cfg says about the cost of runs. How much one may take is

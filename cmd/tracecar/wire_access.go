@@ -108,5 +108,9 @@ func newAuditLog(cfg *config.Audit) (*audit.Log, error) {
 	if cfg.File == "" {
 		return nil, nil
 	}
-	return audit.Open(audit.Options{File: cfg.File, MaxSize: int64(cfg.MaxSize), Keep: cfg.Keep, ScriptText: cfg.ScriptText})
+	return audit.Open(auditOptions(cfg))
+}
+
+func auditOptions(cfg *config.Audit) audit.Options {
+	return audit.Options{File: cfg.File, MaxSize: int64(cfg.MaxSize), Keep: cfg.Keep, ScriptText: cfg.ScriptText}
 }
