@@ -18,6 +18,7 @@ import (
 	"tracecar/collector/policy"
 	"tracecar/config"
 	"tracecar/mcp"
+	"tracecar/mcp/auth"
 )
 
 // elsewhere are the keys that do their work before or beside what wired holds,
@@ -25,7 +26,7 @@ import (
 var elsewhere = map[string]string{
 	"listen":                     "serve listens on it: testdata/script/watch.txtar",
 	"auth.allow_insecure_bind":   "config: TestBad/listen_open",
-	"auth.tls.":                  "mcp/auth: the files are read when the server starts",
+	"auth.oauth.roles[].role":    "mcp/auth/oauth: the verifier has it, which shows nothing of itself",
 	"auth.tokens[].token_file":   "config: TestToken",
 	"auth.tokens[].token_env":    "config: TestToken",
 	"probes[].script":            "config: Source, TestLoadEverything",
@@ -45,33 +46,42 @@ type wired struct {
 	Default   string
 	Hosts     [2][]string
 	Routes    []mcp.Route
-	Tokens    any
+	Access    auth.Options
+	Files     auth.Files
 	Audit     any
 	Hub       mcp.Hub
 	Library   []mcp.LibraryScript
 	Level     slog.Level
-	JSON      bool // the log
+	JSON      bool   // the log
+	Error     string // what is refused is looked at, too
 }
 
 func wire(t *testing.T, cfg *config.Config) *wired {
 	t.Helper()
-	w := &wired{Scheduler: schedulerOptions(cfg, nil), Telemetry: otlpConfig(cfg), Default: defaultRole(cfg), Tokens: tokens(cfg), Roles: map[string]policy.Role{}}
+	w := &wired{Scheduler: schedulerOptions(cfg, nil), Telemetry: otlpConfig(cfg), Default: defaultRole(cfg), Roles: map[string]policy.Role{}}
 	var err error
 	if w.Runner, err = runnerOptions(cfg); err != nil {
 		t.Fatal(err)
 	}
-	w.Probes, _ = scheduledProbes(cfg) // an error is a difference, too
+	if w.Probes, err = scheduledProbes(cfg); err != nil {
+		w.Error = err.Error()
+	}
 	of := roles(cfg)
 	for _, name := range append(slices.Sorted(maps.Keys(cfg.Roles)), config.RoleCaller) {
 		w.Roles[name] = of(collector.Script{Caller: collector.Caller{Role: name}})
 	}
-	d := &daemon{cfg: cfg}
+	d := &daemon{cfg: cfg, log: slog.New(slog.DiscardHandler)}
 	m := d.mcpConfig(mcp.Config{}, cfg)
 	w.Hosts = [2][]string{m.AllowedHosts, m.AllowedOrigins}
 	for _, r := range m.Routes {
 		r.Handler = nil
 		w.Routes = append(w.Routes, r)
 	}
+	// It was started with cfg already: there is nothing to ask of any issuer.
+	if w.Access, _, err = d.access(cfg); err != nil {
+		w.Error += err.Error()
+	}
+	w.Access.Refused, w.Access.Verifier, w.Files = nil, nil, tlsFiles(&cfg.Auth.TLS)
 	w.Library = m.Library.Scripts()
 	w.Audit, w.Hub = auditOptions(&cfg.Audit), hubOf(&cfg.Hub, "http://here")
 	var b bytes.Buffer
@@ -124,8 +134,8 @@ func TestEveryKeyIsWired(t *testing.T) {
 		if vary(again); !reflect.DeepEqual(base, wire(t, again)) {
 			t.Fatal("the same configuration is wired in two ways")
 		}
-		if len(base.Probes) != len(first.Probes) {
-			t.Fatal("the probes are not good")
+		if base.Error != "" {
+			t.Fatal(base.Error)
 		}
 		var spots []spot
 		find(reflect.ValueOf(first).Elem(), "", nil, &spots)
