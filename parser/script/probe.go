@@ -136,11 +136,29 @@ loop:
 	}
 	ap := AttachPoint{Span: p.lines.span(start, end), Text: src[start:end]}
 	ap.split(text.String(), quoted)
+	p.nameParams(text.String(), quoted)
 	if _, known := providers[ap.Provider]; !known { // of no version
 		p.unknownProvider(start, ap)
 	}
 	p.lastEnd = end
 	return ap, true
+}
+
+// nameParams counts the positional parameters of an attach point: bpftrace puts
+// them in wherever no quotes are.
+func (p *parser) nameParams(text string, quoted []bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' || quoted[i] {
+			continue
+		}
+		end := i + 1
+		for end < len(text) && isDigit(text[end]) && !quoted[end] {
+			end++
+		}
+		if end > i+1 {
+			p.param(text[i+1 : end])
+		}
+	}
 }
 
 // nameEnd is the end of what belongs to the colon at offset at. Up to 0.24 a
