@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tracecar/collector"
+	"tracecar/collector/executor/executortest"
 )
 
 func TestMain(m *testing.M) {
@@ -30,28 +29,10 @@ type bpftrace struct{ path, version string }
 // oldest first. all says that every one of them is to be tested in full.
 func bpftraces(t *testing.T) (list []bpftrace, all bool) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("skip: bpftrace needs root")
+	for _, p := range executortest.Programs(t) {
+		list = append(list, bpftrace{p.Path, p.Version})
 	}
-	paths := filepath.SplitList(os.Getenv("TRACECAR_BPFTRACE"))
-	all = len(paths) > 0
-	if !all {
-		paths, _ = filepath.Glob("/opt/bpftrace/bin/bpftrace-*")
-	}
-	if len(paths) == 0 {
-		path, err := exec.LookPath("bpftrace")
-		if err != nil {
-			t.Skip("skip: no bpftrace in PATH, in TRACECAR_BPFTRACE or in /opt/bpftrace/bin")
-		}
-		paths = []string{path}
-	}
-	for _, path := range paths {
-		out, err := exec.Command(path, "--version").Output()
-		if err != nil {
-			t.Fatalf("%s --version: %v", path, err)
-		}
-		list = append(list, bpftrace{path, strings.TrimPrefix(strings.TrimSpace(string(out)), "bpftrace v")})
-	}
+	all = os.Getenv("TRACECAR_BPFTRACE") != ""
 	slices.SortFunc(list, func(a, b bpftrace) int {
 		x, _ := parseVersion(a.version)
 		y, _ := parseVersion(b.version)

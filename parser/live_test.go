@@ -3,33 +3,23 @@ package parser
 import (
 	"bytes"
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tracecar/collector/executor/executortest"
 )
 
 // bpftraces lists the programs to test against.
-func bpftraces(t *testing.T) []string {
+func bpftraces(t *testing.T) (paths []string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("skip: bpftrace needs root")
+	for _, p := range executortest.Programs(t) {
+		paths = append(paths, p.Path)
 	}
-	if env := os.Getenv("TRACECAR_BPFTRACE"); env != "" {
-		return strings.Split(env, ":")
-	}
-	if found, _ := filepath.Glob("/opt/bpftrace/bin/bpftrace-*"); len(found) > 0 {
-		return found
-	}
-	if path, err := exec.LookPath("bpftrace"); err == nil {
-		return []string{path}
-	}
-	t.Skip("skip: no bpftrace in PATH, none in TRACECAR_BPFTRACE")
-	return nil
+	return paths
 }
 
 // output runs a command that ends by itself; the deadline guards against one

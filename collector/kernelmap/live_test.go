@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tracecar/collector/executor/executortest"
 	"tracecar/parser"
 )
 
@@ -26,32 +27,13 @@ type run struct {
 // bpftraces returns the bpftrace programs to test, by version.
 func bpftraces(t testing.TB) map[string]string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("skip: reading bpftrace's maps needs root")
-	}
-	paths := filepath.SplitList(os.Getenv("TRACECAR_BPFTRACE"))
-	if len(paths) == 0 {
-		paths, _ = filepath.Glob("/opt/bpftrace/bin/bpftrace-*")
-	}
-	if len(paths) == 0 {
-		if p, err := exec.LookPath("bpftrace"); err == nil {
-			paths = []string{p}
-		}
-	}
-	if len(paths) == 0 {
-		t.Skip("skip: no bpftrace in TRACECAR_BPFTRACE, /opt/bpftrace/bin or PATH")
-	}
+	programs := executortest.Programs(t)
 	if _, err := nextID(0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Skip("skip: the kernel does not let us list its maps: ", err)
 	}
 	found := map[string]string{}
-	for _, p := range paths {
-		out, err := exec.Command(p, "--version").Output()
-		version, ok := strings.CutPrefix(strings.TrimSpace(string(out)), "bpftrace v")
-		if err != nil || !ok {
-			t.Fatalf("%s --version: %q, %v", p, out, err)
-		}
-		found[version] = p
+	for _, p := range programs {
+		found[p.Version] = p.Path
 	}
 	return found
 }

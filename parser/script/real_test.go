@@ -8,25 +8,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tracecar/collector/executor/executortest"
 )
 
 // bpftraces lists the bpftrace binaries to test against.
-func bpftraces(t *testing.T) []string {
+func bpftraces(t *testing.T) (paths []string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("skip: bpftrace needs root")
+	for _, p := range executortest.Programs(t) {
+		paths = append(paths, p.Path)
 	}
-	if list := os.Getenv("TRACECAR_BPFTRACE"); list != "" {
-		return strings.Split(list, ":")
-	}
-	if list, _ := filepath.Glob("/opt/bpftrace/bin/bpftrace-*"); len(list) > 0 {
-		return list
-	}
-	path, err := exec.LookPath("bpftrace")
-	if err != nil {
-		t.Skip("skip: no bpftrace in PATH, in TRACECAR_BPFTRACE or in /opt/bpftrace/bin")
-	}
-	return []string{path}
+	return paths
 }
 
 // accepts reports whether bpftrace takes a script, loading nothing.

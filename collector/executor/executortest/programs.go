@@ -2,6 +2,7 @@
 package executortest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +26,10 @@ func Programs(t testing.TB) []Program {
 	if os.Geteuid() != 0 {
 		t.Skip("skip: not root, bpftrace cannot run")
 	}
-	ps := find()
+	ps, err := find()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(ps) == 0 {
 		t.Skip("skip: no bpftrace in TRACECAR_BPFTRACE, /opt/bpftrace/bin, .cache/bpftrace/bin or PATH")
 	}
@@ -47,9 +51,14 @@ func Newest(t testing.TB) Program {
 	return ps[len(ps)-1]
 }
 
-var find = sync.OnceValue(func() (ps []Program) {
+var versionPattern = regexp.MustCompile(`v(\d+\.\d+\.\d+)`)
+
+// find fails where what TRACECAR_BPFTRACE names is no bpftrace: a test that
+// leaves out what it was told to run proves nothing.
+var find = sync.OnceValues(func() (ps []Program, err error) {
 	paths := filepath.SplitList(os.Getenv("TRACECAR_BPFTRACE"))
-	if len(paths) == 0 {
+	named := len(paths) > 0
+	if !named {
 		paths, _ = filepath.Glob("/opt/bpftrace/bin/bpftrace-*")
 	}
 	if dir, err := os.Getwd(); len(paths) == 0 && err == nil {
@@ -62,12 +71,15 @@ var find = sync.OnceValue(func() (ps []Program) {
 			paths = []string{p}
 		}
 	}
-	version := regexp.MustCompile(`v(\d+\.\d+\.\d+)`)
 	for _, p := range paths {
 		out, err := exec.Command(p, "--version").Output()
-		if m := version.FindSubmatch(out); err == nil && m != nil {
+		m := versionPattern.FindSubmatch(out)
+		switch {
+		case err == nil && m != nil:
 			ps = append(ps, Program{Path: p, Version: string(m[1])})
+		case named:
+			return nil, fmt.Errorf("TRACECAR_BPFTRACE names %s, which is no bpftrace: --version printed %.60q (%v)", p, out, err)
 		}
 	}
-	return ps
+	return ps, nil
 })
