@@ -117,6 +117,9 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 		// Its prints bear no mark: they could not be told from the script's own.
 		for i := range s.Maps {
 			if r.fold.prints(s.Maps[i].Name) {
+				r.mu.Lock()
+				r.unasked = unaskedEarly(s)
+				r.mu.Unlock()
 				return ""
 			}
 		}
@@ -126,8 +129,11 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 	if kernelmap.Verified(r.version) && !formattedByBpftrace(s) {
 		return ""
 	}
-	mark := newMark()
-	probe := signalProbe(s, mark)
+	mark, own := newMark(), ownPrints(s)
+	r.mu.Lock()
+	r.unasked = own
+	r.mu.Unlock()
+	probe := signalProbe(s, mark, own)
 	if probe == "" {
 		return ""
 	}

@@ -40,6 +40,7 @@ type Run struct {
 	limits     policy.Limits // of its role
 	way        signalWay
 	mark       string
+	unasked    map[string]string // see live
 	attachedAt time.Time
 	ended      time.Time
 	version    string
@@ -402,7 +403,7 @@ type Progress struct {
 func (r *Run) setLive(proc *executor.Process, hold held, cost *guard.Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live = &live{proc: proc, hold: hold, cost: cost, way: r.way, mark: r.mark}
+	r.live = &live{proc: proc, hold: hold, cost: cost, way: r.way, mark: r.mark, unasked: r.unasked}
 }
 
 // AttachedAt returns when all probes were attached, zero before.

@@ -3,11 +3,9 @@ package collector
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +48,8 @@ type live struct {
 	cost *guard.Run
 	way  signalWay
 	mark string
+	// unasked are the maps that no signal prints, with why.
+	unasked map[string]string
 }
 
 // signalWait bounds how long bpftrace may take to print its maps; quiet is
@@ -103,9 +103,12 @@ func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snaps
 	fromSignal := false
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]
-		if t := table(tables, m.Name); readable(t) && tables.Verified {
+		switch t := table(tables, m.Name); {
+		case readable(t) && tables.Verified:
 			snap.Maps = append(snap.Maps, r.fold.tableMap(t, m))
-		} else {
+		case l.unasked[m.Name] != "":
+			snap.Missing[m.Name] = l.unasked[m.Name]
+		default:
 			fromSignal = true
 		}
 	}
@@ -126,7 +129,7 @@ func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snaps
 			snap.Maps = append(snap.Maps, r.fold.tableMap(t, m))
 		case ok:
 			snap.Maps = append(snap.Maps, r.printedMap(p, table(after, m.Name)))
-		case err != nil:
+		case err != nil && snap.Missing[m.Name] == "":
 			snap.Missing[m.Name] = err.Error()
 		}
 	}
@@ -240,6 +243,8 @@ func (r *Run) earlierDone(ctx context.Context, l *live) error {
 type collecting struct {
 	way        signalWay
 	begin, end string
+	// unasked maps are the script's own prints wherever they come.
+	unasked map[string]string
 
 	mu    sync.Mutex
 	open  bool
@@ -251,7 +256,7 @@ type collecting struct {
 
 func newCollecting(l *live) *collecting {
 	return &collecting{
-		way: l.way, begin: l.mark + "<", end: l.mark + ">", open: l.way == printsItself,
+		way: l.way, begin: l.mark + "<", end: l.mark + ">", unasked: l.unasked, open: l.way == printsItself,
 		maps: map[string]mapPrint{}, more: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
@@ -304,7 +309,7 @@ func (c *collecting) record(rec *parser.Record) bool {
 		c.ended = true
 		close(c.done)
 		return true
-	case c.open && rec.Map != nil:
+	case c.open && rec.Map != nil && c.unasked[rec.Map.Name] == "":
 		c.maps[rec.Map.Name] = mapPrint{typ: rec.Type, state: rec.Map}
 		select {
 		case c.more <- struct{}{}:
@@ -314,24 +319,6 @@ func (c *collecting) record(rec *parser.Record) bool {
 	}
 	return false
 }
-
-// signalProbe is the probe that has bpftrace 0.22 and later print a script's
-// maps between two marks; "" where there is nothing to print.
-func signalProbe(s *script.Script, mark string) string {
-	var b strings.Builder
-	for i := range s.Maps {
-		if m := &s.Maps[i]; len(m.Assigns) > 0 {
-			fmt.Fprintf(&b, " print(%s);", m.Name)
-		}
-	}
-	if b.Len() == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\nself:signal:SIGUSR1 { printf(\"%s<\");%s printf(\"%s>\"); }\n", mark, b.String(), mark)
-}
-
-// newMark is text that no script prints by chance, or can know.
-func newMark() string { return "tracecar-" + rand.Text() }
 
 // tableMap makes a Map of what the kernel holds.
 func (t *Translator) tableMap(tab *kernelmap.Table, sm *script.Map) Map {
