@@ -187,8 +187,8 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// The unit, the DaemonSet and the compose file grant the same capabilities;
-// the containers also one for old kernels, which a unit's comment names.
+// The unit, the DaemonSet and the compose file grant the same capabilities: those
+// that cmd/tracecar's tests run bpftrace with.
 func TestCapabilities(t *testing.T) {
 	unit, err := os.ReadFile("systemd/tracecar.service")
 	if err != nil {
@@ -199,7 +199,6 @@ func TestCapabilities(t *testing.T) {
 		t.Fatal("the unit does not bound its capabilities")
 	}
 	want := strings.Fields(strings.ReplaceAll(string(m[1]), "CAP_", ""))
-	want = append(want, "SYS_RESOURCE")
 
 	compose := documents[composeFile](t, "../docker-compose.yaml")[0].Services["tracecar"].CapAdd
 	if !slices.Equal(compose, want) {

@@ -80,7 +80,7 @@ func (h *Host) rightsProblems(v Version, sudo error) (ps []Problem) {
 	}
 	switch {
 	case h.Root && !h.Caps["CAP_SYS_ADMIN"] && !h.Caps["CAP_BPF"]:
-		fix := "give this process CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+		fix := "give this process CAP_SYS_ADMIN (and CAP_SYSLOG, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH for names in stacks and files of others)"
 		if h.Container != "" {
 			fix = "start the container with --privileged, or with --cap-add SYS_ADMIN --cap-add SYSLOG --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH"
 		}

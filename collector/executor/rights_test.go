@@ -20,7 +20,7 @@ func TestRights(t *testing.T) {
 		fatal                bool
 	}{
 		"root":                     {root: true, caps: []string{"CAP_SYS_ADMIN"}, v: v17, sudo: ErrNoSudo},
-		"root without anything":    {root: true, v: v25, sudo: ErrNoSudo, what: "root without the right to use BPF", fix: "CAP_BPF", fatal: true},
+		"root without anything":    {root: true, v: v25, sudo: ErrNoSudo, what: "root without the right to use BPF", fix: "CAP_SYS_ADMIN", fatal: true},
 		"in a container":           {root: true, container: "docker", v: v17, sudo: ErrNoSudo, what: "root without the right", fix: "--privileged", fatal: true},
 		"root with BPF alone":      {root: true, caps: four, v: v25, sudo: ErrNoSudo, what: "without CAP_SYS_ADMIN", fix: "too"},
 		"root without SYSLOG":      {root: true, caps: []string{"CAP_SYS_ADMIN"}, noSymbols: true, v: v25, sudo: ErrNoSudo, what: "no names of kernel functions", fix: "CAP_SYSLOG"},
