@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tracecar/collector"
 )
@@ -108,14 +109,12 @@ func TestBadArgumentsOnEveryFace(t *testing.T) {
 	check()
 }
 
-func TestBadMessages(t *testing.T) {
-	base, check := badServer(t)
+// badMessages are bodies that no face understands, and what it answers; 0 is
+// any answer but that of a broken server.
+func badMessages() []badMessage {
 	deep := strings.Repeat("[", 200_000)
-	for _, tt := range []struct {
-		face, path, body string
-		want             int
-		says             string
-	}{
+	levels := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	return []badMessage{
 		{"mcp", "/mcp", ``, 400, ""},
 		{"mcp", "/mcp", `{`, 400, "not valid json"},
 		{"mcp", "/mcp", `null`, 0, ""},
@@ -146,57 +145,125 @@ func TestBadMessages(t *testing.T) {
 		{"api", "/api/mcp", api("execute_bpftrace_script", `{"script":"`+strings.Repeat("x", 10<<20)+`"}`), 413, "larger than"},
 		{"api", "/api/../api/tools", ``, 405, ""},
 		{"api", "/api/tools/../../etc/passwd", ``, 404, ""},
-	} {
-		var headers []string
-		if tt.face == "mcp" {
-			c := rawConnectAs(t, base, annToken)
-			headers = []string{sessionHeader, c.session, versionHeader, c.version, "Accept", "application/json, text/event-stream"}
-		}
-		r := askAs(t, "POST", base+tt.path, annToken, tt.body, headers...)
-		if tt.want == 0 && r.status >= 500 || tt.want != 0 && r.status != tt.want || !strings.Contains(r.body, tt.says) || len(r.body) > 10_000 && len(r.body) > len(tt.body)+1000 {
-			t.Errorf("%s %.60q: %d %.200s", tt.path, tt.body, r.status, r.body)
-		}
-		// End the session, so that there are always some left.
-		if tt.face == "mcp" {
-			askAs(t, "DELETE", base+"/mcp", annToken, "", headers...)
-		}
+		{"mcp", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"execute_bpftrace_script","arguments":{"script":` + levels(9_000) + `}}}`, 0, "must be a string"},
+		{"mcp", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"ping","params":` + levels(10_000) + `}`, 400, "not valid json"},
+		{"mcp", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"execute_bpftrace_script","arguments":"text"}}`, 200, "must be a JSON object"},
+		{"mcp", "/mcp", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\x00\"}", 400, "not valid json"},
+		{"mcp", "/mcp", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\xfe\"}", 0, "error"},
+		{"mcp", "/mcp", `[` + strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"tools/list"},`, 1000) + `{}]`, 400, ""},
+		{"mcp", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"tracecar://library/..%2f..%2f..%2fetc%2fpasswd"}}`, 0, "error"},
+		{"mcp", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"tracecar://library/%2e%2e/%2e%2e/etc/passwd"}}`, 0, "error"},
+		{"api", "/api/mcp", api("execute_bpftrace_script", `{"script":`+levels(9_000)+`}`), 400, "must be a string"},
+		{"api", "/api/mcp", `{"method":"list_runs","params":` + levels(10_000) + `}`, 400, "must be a JSON object"},
+		{"api", "/api/mcp", `{"method":"list_runs","params":"text"}`, 400, ""},
+		{"api", "/api/mcp", "{\"method\":\"list_runs\x00\"}", 400, "must be a JSON object"},
+		{"api", "/api/mcp", `{"method":"list_runs"}{"method":"list_runs"}`, 400, "must be a JSON object"},
+		{"api", "/api/mcp", `<?xml version="1.0"?>`, 400, "must be a JSON object"},
+		{"api", "/api/mcp", "\x1f\x8b\x08\x00\x00\x00\x00\x00", 400, "must be a JSON object"},
+		{"api", "/api/%2e%2e/api/tools", ``, 404, ""},
+		{"api", "/api/mcp/..%2f..%2fetc%2fpasswd", ``, 404, ""},
+	}
+}
+
+type badMessage struct {
+	face, path, body string
+	want             int
+	says             string
+}
+
+// send sends a bad message as ann, and tells what is wrong with the answer.
+func (m badMessage) send(t *testing.T, base string) {
+	t.Helper()
+	var headers []string
+	if m.face == "mcp" {
+		c := rawConnectAs(t, base, annToken)
+		headers = []string{sessionHeader, c.session, versionHeader, c.version, "Accept", "application/json, text/event-stream"}
+		// Ended, so that there are always some left.
+		defer askAs(t, "DELETE", base+"/mcp", annToken, "", headers...)
+	}
+	r := askAs(t, "POST", base+m.path, annToken, m.body, headers...)
+	if m.want == 0 && r.status >= 500 || m.want != 0 && r.status != m.want || !strings.Contains(r.body, m.says) || len(r.body) > 10_000 && len(r.body) > len(m.body)+1000 {
+		t.Errorf("%s %.60q: %d %.200s", m.path, m.body, r.status, r.body)
+	}
+}
+
+func TestBadMessages(t *testing.T) {
+	base, check := badServer(t)
+	for _, m := range badMessages() {
+		m.send(t, base)
 	}
 	check()
 }
 
-// Requests that two servers would understand in two ways.
-func TestSmuggledRequests(t *testing.T) {
-	base, check := badServer(t)
+// smuggled are requests that two servers would understand in two ways, or that
+// are no HTTP. Each runs "evil" as ann if it is understood in the wrong one.
+func smuggled() map[string]string {
 	evil := "POST /api/mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + annToken + "\r\nContent-Length: 65\r\n\r\n" + api("execute_bpftrace_script", `{"script":"evil"}`)
 	post := func(headers, body string) string {
 		return "POST /api/mcp HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body
 	}
 	auth := "Authorization: Bearer " + annToken + "\r\n"
-	for what, raw := range map[string]string{
-		"two lengths":               post(auth+"Content-Length: 2\r\nContent-Length: 500\r\n", "{}"+evil),
-		"length and chunks":         post(auth+"Content-Length: 500\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
-		"chunks in disguise":        post(auth+"Transfer-Encoding: xchunked\r\n", "2\r\n{}\r\n0\r\n\r\n"+evil),
-		"chunks twice":              post(auth+"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "2\r\n{}\r\n0\r\n\r\n"+evil),
-		"space before the colon":    post("Authorization : Bearer "+annToken+"\r\nContent-Length: 2\r\n", "{}"),
-		"header on the next line":   post(auth+"X: a\r\n b: c\r\nContent-Length: 2\r\n", "{}"),
-		"bare newline in a header":  post("X: a\nAuthorization: Bearer "+annToken+"\r\nContent-Length: 2\r\n", "{}"),
-		"NUL in a header":           post(auth+"X: a\x00b\r\nContent-Length: 2\r\n", "{}"),
-		"two hosts":                 "POST /api/mcp HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
-		"no host":                   "POST /api/mcp HTTP/1.1\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
-		"host in the request line":  "POST http://evil.example/api/mcp HTTP/1.1\r\nHost: localhost\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
-		"unauthorized, then more":   post("Content-Length: 2\r\n", "{}") + evil,
-		"body of a refused request": post("Content-Length: "+fmt.Sprint(len(evil))+"\r\n", evil),
-		"headers without end":       "GET /api/tools HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 200<<10),
-		"no HTTP":                   "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00", 100),
-		"another version":           "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-	} {
-		conn := dial(t, base)
-		// The server may hang up before it has read all.
-		_, _ = io.WriteString(conn, raw)
-		_ = conn.(*net.TCPConn).CloseWrite()
-		answer, _ := io.ReadAll(conn)
-		conn.Close()
-		if strings.Contains(string(answer), "HTTP/1.1 2") || strings.Count(string(answer), "HTTP/1.") > 1 {
+	big := "POST /api/mcp HTTP/1.1\r\nHost: localhost\r\n"
+	return map[string]string{
+		"two lengths":                 post(auth+"Content-Length: 2\r\nContent-Length: 500\r\n", "{}"+evil),
+		"length and chunks":           post(auth+"Content-Length: 500\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+		"chunks in disguise":          post(auth+"Transfer-Encoding: xchunked\r\n", "2\r\n{}\r\n0\r\n\r\n"+evil),
+		"chunks twice":                post(auth+"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "2\r\n{}\r\n0\r\n\r\n"+evil),
+		"space before the colon":      post("Authorization : Bearer "+annToken+"\r\nContent-Length: 2\r\n", "{}"),
+		"header on the next line":     post(auth+"X: a\r\n b: c\r\nContent-Length: 2\r\n", "{}"),
+		"bare newline in a header":    post("X: a\nAuthorization: Bearer "+annToken+"\r\nContent-Length: 2\r\n", "{}"),
+		"NUL in a header":             post(auth+"X: a\x00b\r\nContent-Length: 2\r\n", "{}"),
+		"two hosts":                   "POST /api/mcp HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+		"no host":                     "POST /api/mcp HTTP/1.1\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+		"host in the request line":    "POST http://evil.example/api/mcp HTTP/1.1\r\nHost: localhost\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+		"unauthorized, then more":     post("Content-Length: 2\r\n", "{}") + evil,
+		"body of a refused request":   post("Content-Length: "+fmt.Sprint(len(evil))+"\r\n", evil),
+		"headers without end":         "GET /api/tools HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 200<<10),
+		"no HTTP":                     "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00", 100),
+		"another version":             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"bare CR in a header":         post("X: a\rAuthorization: Bearer "+annToken+"\r\nContent-Length: 2\r\n", "{}"),
+		"bare CR for an end":          "POST /api/mcp HTTP/1.1\rHost: localhost\r" + auth + "\r\n\r\n",
+		"length with a sign":          post(auth+"Content-Length: +2\r\n", "{}"+evil),
+		"length below zero":           post(auth+"Content-Length: -2\r\n", "{}"+evil),
+		"length in two words":         post(auth+"Content-Length: 2, 2\r\n", "{}"+evil),
+		"length in hexadecimal":       post(auth+"Content-Length: 0x2\r\n", "{}"+evil),
+		"length without end":          post(auth+"Content-Length: 99999999999999999999\r\n", "{}"+evil),
+		"chunk of no number":          post(auth+"Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
+		"chunk below zero":            post(auth+"Transfer-Encoding: chunked\r\n", "-2\r\n{}\r\n0\r\n\r\n"),
+		"chunk without end":           post(auth+"Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
+		"chunk with bare newlines":    post(auth+"Transfer-Encoding: chunked\r\n", "2;\n{}\r\n0\r\n\r\n"),
+		"chunked as a list":           post(auth+"Transfer-Encoding: gzip, chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+		"chunked with a vertical tab": post(auth+"Transfer-Encoding: \x0bchunked\r\nContent-Length: 2\r\n", "{}"+evil),
+		"trailers with a token":       post("Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n", "2\r\n{}\r\n0\r\n"+auth+"\r\n"),
+		"headers without number":      big + strings.Repeat("A: b\r\n", 50_000) + auth + "\r\n",
+		"token in two headers":        post(auth+auth+"Content-Length: 2\r\n", "{}"),
+		"colon before the name":       post(": x\r\n"+auth+"Content-Length: 2\r\n", "{}"),
+		"space before the headers":    "POST /api/mcp HTTP/1.1\r\n Host: localhost\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+		"spaces in the path":          "POST /api/mcp HTTP/1.1 HTTP/1.1\r\nHost: localhost\r\n" + auth + "Content-Length: 2\r\n\r\n{}",
+		"HTTP/0.9":                    "GET /api/tools\r\n\r\n",
+		"HTTP/9.9":                    "GET /api/tools HTTP/9.9\r\nHost: localhost\r\n" + auth + "\r\n",
+		"CONNECT":                     "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n" + auth + "\r\n",
+		"HTTP/2 in the clear":         "GET /api/mcp HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" + auth + "\r\n",
+		"web socket":                  "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + auth + "\r\n",
+	}
+}
+
+// sendRaw sends bytes and returns all that comes back.
+func sendRaw(t *testing.T, base, raw string) string {
+	t.Helper()
+	conn := dial(t, base)
+	defer conn.Close()
+	// The server may hang up before it has read all.
+	_, _ = io.WriteString(conn, raw)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(conn)
+	return string(answer)
+}
+
+func TestSmuggledRequests(t *testing.T) {
+	base, check := badServer(t)
+	for what, raw := range smuggled() {
+		if answer := sendRaw(t, base, raw); strings.Contains(answer, "HTTP/1.1 2") || strings.Contains(answer, "HTTP/1.1 1") || strings.Count(answer, "HTTP/1.") > 1 {
 			t.Errorf("%s: %q", what, answer)
 		}
 	}
@@ -270,7 +337,7 @@ func TestSlowClients(t *testing.T) {
 	if r, _ := toolAs(t, base, annToken, "execute_bpftrace_script", `{"script":"x"}`); r.status != 200 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	if srv := s.HTTPServer(); srv.ReadHeaderTimeout <= 0 || srv.ReadHeaderTimeout > headerTimeout || srv.MaxHeaderBytes > maxHeader || srv.IdleTimeout <= 0 {
+	if srv := s.HTTPServer(); srv.ReadHeaderTimeout <= 0 || srv.ReadHeaderTimeout > 10*time.Second || srv.MaxHeaderBytes > maxHeader || srv.IdleTimeout <= 0 {
 		t.Errorf("limits %+v", srv)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,6 +71,9 @@ func (s *Server) refuseOrigin(r *http.Request) string {
 		return fmt.Sprintf("the Host header %q is not allowed", cut(r.Host, 100))
 	}
 	origin := r.Header.Get("Origin")
+	if len(r.Header.Values("Origin")) > 1 {
+		return "there is more than one Origin header"
+	}
 	if origin == "" {
 		if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 			return "requests of other web sites are not allowed"
@@ -98,9 +102,11 @@ func localHost(r *http.Request) string {
 	return hostOf(addr.String())
 }
 
+// hostOf is hostport without the port, in lower case; all of it where there is
+// no port, or one that is no number.
 func hostOf(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
+	host, port, err := net.SplitHostPort(hostport)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil && port != "" {
 		host = hostport
 	}
 	return strings.ToLower(strings.Trim(host, "[]"))

@@ -18,7 +18,6 @@ import (
 
 // Limits of the HTTP server that have no reason to be anyone's choice.
 const (
-	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute // between two requests of a connection
 	maxHeader     = 64 << 10
 	maxConns      = 256              // more wait to be accepted; times MaxBody bounds the bodies
@@ -84,7 +83,7 @@ func (s *Server) Handler() http.Handler { return s.routes }
 func (s *Server) HTTPServer() *http.Server {
 	srv := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: headerTimeout, // and for the TLS handshake
+		ReadHeaderTimeout: s.headerTimeout, // and for the TLS handshake
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		Protocols:         new(http.Protocols),

@@ -126,9 +126,10 @@ type Server struct {
 	openRoutes map[string]bool
 
 	// progressEvery is the least time between two progress notifications of
-	// one call; bodyTimeout is for a whole body to arrive, writeTimeout for
-	// 64 KiB of an answer to be taken. Fields so that tests need not wait.
-	progressEvery, bodyTimeout, writeTimeout time.Duration
+	// one call; headerTimeout is for a TLS handshake and a request's headers to
+	// arrive, bodyTimeout for its whole body, writeTimeout for 64 KiB of an
+	// answer to be taken. Fields so that tests need not wait.
+	progressEvery, headerTimeout, bodyTimeout, writeTimeout time.Duration
 
 	// life ends with Close, and with it every call in work.
 	life      context.Context
@@ -149,6 +150,7 @@ func newServer(cfg Config, r runner) *Server {
 		lookups:       newLookups(),
 		byName:        map[string]tool{},
 		progressEvery: time.Second,
+		headerTimeout: 10 * time.Second,
 		bodyTimeout:   30 * time.Second,
 		writeTimeout:  30 * time.Second,
 	}

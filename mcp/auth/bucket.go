@@ -12,13 +12,23 @@ type Rate struct {
 	Burst int
 }
 
-// bucket holds the time at which what was taken so far is paid for.
-type bucket struct{ paid time.Time }
+// bucket holds the time at which what was taken so far is paid for, at one
+// event every so long.
+type bucket struct {
+	paid  time.Time
+	every time.Duration
+}
 
 // take notes one event and returns 0, or how long to wait until it may happen.
 func (b *bucket) take(now time.Time, r Rate) time.Duration {
 	if b.paid.Before(now) {
 		b.paid = now
+	}
+	if b.every != r.Every { // the rate has changed: what is owed are events, not time
+		if owed := b.paid.Sub(now); owed > 0 && b.every > 0 {
+			b.paid = now.Add(time.Duration(float64(owed) / float64(b.every) * float64(r.Every)))
+		}
+		b.every = r.Every
 	}
 	if wait := b.paid.Sub(now) - r.Every*time.Duration(max(r.Burst, 1)-1); wait > 0 {
 		return wait

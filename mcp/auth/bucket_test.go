@@ -124,3 +124,27 @@ func TestCheckBind(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has used up a low rate does not wait for it when the rate is raised.
+func TestLimiterWithAnotherRate(t *testing.T) {
+	now := time.Now()
+	l := Limiter{now: func() time.Time { return now }}
+	slow, fast := Rate{Every: time.Minute, Burst: 5}, Rate{Every: time.Second, Burst: 10}
+	for range 5 {
+		l.Take("a", slow)
+	}
+	if wait := l.Take("a", slow); wait != time.Minute {
+		t.Errorf("at the low rate: %v", wait)
+	}
+	for i := range 5 { // five are owed
+		if wait := l.Take("a", fast); wait != 0 {
+			t.Errorf("at the high rate, %d: %v", i, wait)
+		}
+	}
+	if wait := l.Take("a", fast); wait != time.Second {
+		t.Errorf("past the high rate: %v", wait)
+	}
+	if wait := l.Take("a", slow); wait != 6*time.Minute {
+		t.Errorf("at the low rate again: %v", wait)
+	}
+}
