@@ -61,10 +61,17 @@ func TestBackoffIsBounded(t *testing.T) {
 		{time.Second, 250 * year, 1 << 30, 250 * year},
 		{1, 1, 5, 1},
 	} {
+		seen := map[time.Duration]bool{}
 		for range 200 {
-			if got := backoff(c.shortest, c.longest, c.failures); !within(got, c.want) {
+			got := backoff(c.shortest, c.longest, c.failures)
+			if !within(got, c.want) {
 				t.Fatalf("%+v: %v", c, got)
 			}
+			seen[got] = true
+		}
+		// Probes that broke together must not come back together.
+		if c.want > 1 && len(seen) < 100 {
+			t.Errorf("%+v: only %d different waits", c, len(seen))
 		}
 	}
 }
