@@ -72,7 +72,7 @@ func (r *runState) locked(f func()) func() {
 func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
 	e := p.e
 	e.mu.Lock()
-	runs := slices.Clone(e.runs)
+	runs, received := slices.Clone(e.runs), e.received
 	e.mu.Unlock()
 
 	fresh := e.refresh(ctx, runs)
@@ -89,9 +89,13 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 	for _, r := range runs {
 		r.mu.Lock()
 		if p.otlp || newest[r.key()] == r {
-			var received []func()
-			states, received = r.states(states, fresh[r], p.otlp)
-			done = append(done, received...)
+			now := fresh[r]
+			if p.otlp && r.overtaken(received) {
+				now.maps = false
+			}
+			var taken []func()
+			states, taken = r.states(states, now, p.otlp)
+			done = append(done, taken...)
 		}
 		r.mu.Unlock()
 	}
@@ -102,15 +106,20 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 	for _, st := range states {
 		out = append(out, st.metrics...)
 	}
+	now := time.Now()
 	e.mu.Lock()
 	if p.otlp {
-		e.pending = done
+		e.pending = append(done, func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.received = now
+		})
 	}
 	e.drop(newest)
 	e.mu.Unlock()
 	return []metricdata.ScopeMetrics{{
 		Scope:   instrumentation.Scope{Name: scopeName, Version: e.cfg.Version},
-		Metrics: append(out, e.selfMetrics(time.Now())...),
+		Metrics: append(out, e.selfMetrics(now)...),
 	}}, nil
 }
 
@@ -221,6 +230,14 @@ func (r *runState) sent() bool { return !r.ended.IsZero() && r.sentMaps() && r.s
 func (r *runState) sentMaps() bool { return r.exported.Equal(r.looked) }
 
 func (r *runState) sentCost() bool { return r.cost.sent.Equal(r.cost.at) }
+
+// overtaken tells whether the state of a live run's maps is older than what was
+// received over OTLP: a scrape had them read while that was collected, and the
+// run's own interval keeps them from being read again. It is left out until
+// they are, for the same reason; mu is held.
+func (r *runState) overtaken(received time.Time) bool {
+	return r.ended.IsZero() && r.interval() > 0 && !r.looked.After(received)
+}
 
 // interval is the least time between two reads of the run's maps; 0: none.
 func (r *runState) interval() time.Duration { return r.info.Script.SnapshotInterval }

@@ -49,9 +49,11 @@ type Exporter struct {
 	stats  map[string]*stats
 	// pending is what to do when the export of the last collection succeeds.
 	pending []func()
-	self    selfStats
-	watch   func() []collector.ProbeStatus
-	ladders map[string]*ladder // of scheduled probes' maps: bounds outlive a run
+	// received is the latest time in what was received over OTLP.
+	received time.Time
+	self     selfStats
+	watch    func() []collector.ProbeStatus
+	ladders  map[string]*ladder // of scheduled probes' maps: bounds outlive a run
 
 	naming sync.Mutex // taken last
 	names  map[string]*claim

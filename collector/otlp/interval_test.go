@@ -64,6 +64,18 @@ func TestProbeInterval(t *testing.T) {
 				}
 			}
 		}
+		// A state that was read before the last message was made is too late.
+		e.mu.Lock()
+		late := e.runs[0]
+		e.mu.Unlock()
+		late.mu.Lock()
+		late.exported = time.Time{}
+		late.mu.Unlock()
+		rec.clear()
+		flush(t, e)
+		if got := timesOf(rec, "slow.n"); got != nil {
+			t.Errorf("sent after a newer message, of %d", got)
+		}
 		slow.Stop()
 		<-slow.Done()
 		rec.clear()
