@@ -213,7 +213,7 @@ func FuzzDress(f *testing.F) {
 
 // TestSeeds makes sure that the committed seeds are there.
 func TestSeeds(t *testing.T) {
-	for _, name := range []string{"FuzzDress", "FuzzCheck"} {
+	for _, name := range []string{"FuzzDress", "FuzzCheck", "FuzzSmuggle", "FuzzProvenance"} {
 		files, err := filepath.Glob("testdata/fuzz/" + name + "/*")
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s has no seeds: %v", name, err)
