@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"tracecar/collector/executor"
@@ -224,6 +225,9 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- Diagnostic) 
 
 func (r *Runner) pastLimit(run *Run, bytes uint64) string {
 	most := r.opts.MaxOutput
+	if run.script.Probe != "" {
+		most = math.MaxUint64 // it may print for months
+	}
 	if l := run.limits.MaxOutput; l > 0 {
 		most = min(most, l)
 	}

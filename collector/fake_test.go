@@ -104,6 +104,19 @@ func TestOutputFloodIsStopped(t *testing.T) {
 	}
 }
 
+// TestScheduledOutputIsNotBounded: what a continuous probe prints adds up for
+// as long as it lives.
+func TestScheduledOutputIsNotBounded(t *testing.T) {
+	r := newTestRunner(t, fake(t, fakeAttached+`for i in $(seq 1000); do echo '{"type": "printf", "data": "0123456789"}'; done >&3; trap 'exit 0' INT; while :; do sleep 1 </dev/null >/dev/null 2>&1 3>&-; done`), Options{MaxOutput: 1000})
+	run := r.Start(Script{Source: anyScript, Probe: "p"})
+	waitFor(t, "all that it prints", func() bool { return run.Progress().Events == 1000 })
+	run.Stop()
+	<-run.Done()
+	if res, _ := run.Result(0); res.Status != StatusCancelled {
+		t.Errorf("%s", asJSON(t, res))
+	}
+}
+
 func TestExitCodeWithoutAWord(t *testing.T) {
 	res := runFake(t, "exit 7", Options{}, Script{})
 	if res.Status != StatusFailed || res.ExitCode != 7 || firstError(res).Message == "" {

@@ -49,9 +49,10 @@ type Options struct {
 	// MaxEventBytes bounds the text that the events of one run hold
 	// (default 16 MiB).
 	MaxEvents, MaxRows, MaxEventBytes int
-	// MaxOutput bounds the bytes of JSON of one run (default 4 GiB), and
-	// MaxHelperErrors how often bpftrace may report failed helpers (default
-	// 1 million: a full map reports every update). A run past either is stopped.
+	// MaxOutput bounds the bytes of JSON of one run that is none of a scheduled
+	// probe (default 4 GiB), and MaxHelperErrors how often bpftrace may report
+	// failed helpers (default 1 million: a full map reports every update). A run
+	// past either is stopped; a continuous probe then starts anew.
 	MaxOutput, MaxHelperErrors uint64
 }
 

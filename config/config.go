@@ -75,7 +75,7 @@ type Limits struct {
 	MaxEventBytes Size `koanf:"max_event_bytes" min:"1024"`
 	// MaxOutput bounds what one ad hoc run may print.
 	MaxOutput Size `koanf:"max_output" min:"1024"`
-	// MaxHelperErrors is how often bpftrace may report failed helpers before the run is stopped.
+	// MaxHelperErrors is how often bpftrace may report failed helpers before the run is stopped: a full map reports every update. A continuous probe starts anew then.
 	MaxHelperErrors int `koanf:"max_helper_errors" min:"1"`
 	// MaxMapKeys bounds the keys of one map; 0: bpftrace's own default (4096).
 	MaxMapKeys int `koanf:"max_map_keys" min:"0" max:"10000000"`
@@ -94,7 +94,7 @@ type Limits struct {
 
 // Library names folders of scripts.
 type Library struct {
-	// Dirs are folders of *.bt files that callers may run by name, beside the built-in ones.
+	// Dirs are folders of *.bt files that callers may run by name, beside the built-in ones, and before one of the same name. A script is read when it is asked for, that of a probe when the configuration is loaded.
 	Dirs []string `koanf:"dirs" path:"file"`
 }
 

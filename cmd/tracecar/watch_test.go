@@ -36,10 +36,14 @@ func TestWatchView(t *testing.T) {
 			}},
 		{Name: "now and then", State: collector.ProbeWaiting, Schedule: "10s every 5m0s", Next: now.Add(61 * time.Second), Ended: now.Add(-2 * time.Second),
 			Result: &collector.Result{Maps: []collector.Map{{Name: "@m", Kind: "sum", Rows: []collector.Row{{Value: parser.Int(8)}}}}}},
+		{Name: "seldom", State: collector.ProbeRunning, Schedule: "continuous", Unsafe: true, Attached: now.Add(-time.Hour), Result: &collector.Result{
+			Snapshot: &collector.SnapshotInfo{Time: now.Add(-70 * time.Second), Missing: map[string]string{"@st": "no \x1b way", "@a": "none"}},
+			Maps:     []collector.Map{{Name: "@n", Kind: "count", Rows: []collector.Row{{Value: parser.Int(9)}}}},
+		}},
 		{Name: "broken", State: collector.ProbeGivenUp, Schedule: "continuous", Error: "1:1: no such function"},
 	}
 	want := []string{
-		"3 probes, 03:04:05   MCP http://h:1/mcp   metrics http://h:1/metrics",
+		"4 probes, 03:04:05   MCP http://h:1/mcp   metrics http://h:1/metrics",
 		"",
 		"live: running for 1m30s, 1 restart; 30 times in the kernel, 1.5 ms in all",
 		`  last failure: 2:1: an \x1b error`,
@@ -51,6 +55,12 @@ func TestWatchView(t *testing.T) {
 		"now and then: waiting, next in 1m1s (10s every 5m0s)",
 		"  its newest run, ended 2s ago:",
 		"  @m 8",
+		"",
+		"seldom: running for 1h0m0s, unsafe",
+		"  as of 1m10s ago:",
+		"  @n 9",
+		"  @a is not shown as of now: none",
+		`  @st is not shown as of now: no \x1b way`,
 		"",
 		"broken: given-up",
 		"  last failure: 1:1: no such function",

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,9 @@ import (
 
 // watchEvents is how many lines of what a script printed are shown.
 const watchEvents = 3
+
+// staleAfter is how old maps must be for their age to be shown.
+const staleAfter = 5 * time.Second
 
 // view gives the lines for what the server said at now.
 func (w *watcher) view(probes []collector.ProbeStatus, now time.Time) []string {
@@ -48,8 +53,16 @@ func probeLines(p *collector.ProbeStatus, now time.Time, rows int) []string {
 		if !live && len(res.Maps)+len(res.Events) > 0 {
 			add("its newest run, ended " + ago(now, p.Ended) + ":\n")
 		}
+		if s := res.Snapshot; s != nil && now.Sub(s.Time) >= staleAfter {
+			add("as of " + ago(now, s.Time) + ":\n")
+		}
 		for i := range res.Maps {
 			add(text.Brief(&res.Maps[i], rows))
+		}
+		if s := res.Snapshot; s != nil {
+			for _, name := range slices.Sorted(maps.Keys(s.Missing)) {
+				add(text.Safe(name) + " is not shown as of now: " + text.Safe(s.Missing[name]) + "\n")
+			}
 		}
 		add(eventText(res))
 		add(lossText(res))
@@ -72,6 +85,9 @@ func stateText(p *collector.ProbeStatus, now time.Time) string {
 	}
 	if p.Schedule != "continuous" {
 		s += " (" + text.Safe(p.Schedule) + ")"
+	}
+	if p.Unsafe {
+		s += ", unsafe"
 	}
 	if p.Restarts > 0 {
 		s += ", " + plural(int(p.Restarts), "restart")
