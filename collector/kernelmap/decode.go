@@ -108,7 +108,7 @@ func decodeMap(r *Raw, m *script.Map, d dialect, memo *memo) (*Table, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if m.Kind == script.KindTSeries || m.Kind == script.KindUnknown {
+	if m.Kind == script.KindUnknown {
 		return nil, fmt.Errorf("%s maps are not read from the kernel", m.Kind)
 	}
 	if m.KeyUnclear {
@@ -131,6 +131,8 @@ func decodeMap(r *Raw, m *script.Map, d dialect, memo *memo) (*Table, error) {
 	switch {
 	case m.Kind == script.KindHist || m.Kind == script.KindLhist:
 		t.Rows, err = dec.histograms()
+	case m.Kind == script.KindTSeries:
+		t.Rows = dec.series()
 	case dec.tailed():
 		t.Rows, err = dec.halves()
 	default:
@@ -145,7 +147,7 @@ func decodeMap(r *Raw, m *script.Map, d dialect, memo *memo) (*Table, error) {
 // tailed tells whether keys end in 8 bytes that are not the script's.
 func (dec *mapDecoder) tailed() bool {
 	switch dec.m.Kind {
-	case script.KindHist, script.KindLhist:
+	case script.KindHist, script.KindLhist, script.KindTSeries:
 		return true
 	case script.KindAvg, script.KindStats:
 		return !dec.d.btf

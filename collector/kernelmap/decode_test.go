@@ -44,7 +44,6 @@ func TestDecodeSkips(t *testing.T) {
 		{`BEGIN { @m[1] = hist(1); }`, "0.23.2", []Raw{whole("m", 4, 8)}, "holds no bucket"},
 		{`BEGIN { @m[1] = hist(1); }`, "0.17.0", []Raw{whole("m", 12, 8)}, "no layout"},
 		{`BEGIN { @m = lhist(1, 0, $1, 1); }`, "0.17.0", []Raw{whole("m", 8, 8)}, "bound"},
-		{`BEGIN { @m[1] = tseries(1, 1s, 5); }`, "0.27.1", []Raw{whole("m", 8, 8)}, "tseries"},
 		{`BEGIN { @m[str($1), str($2, 8)] = 1; }`, "0.17.0", []Raw{whole("m", 1, 8)}, "1 bytes"},
 		{`BEGIN { @m = 1; }`, "0.17.0", []Raw{whole("m", 8, 8), whole("m", 8, 8)}, "several maps"},
 		{`BEGIN { @aaaaaaaaaaaaaa1 = 1; @aaaaaaaaaaaaaa2 = 1; }`, "0.17.0", []Raw{whole("aaaaaaaaaaaa", 8, 8)}, "several maps"},

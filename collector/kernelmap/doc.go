@@ -32,6 +32,9 @@
 //     negative, then 2^k single values from 0 on, then 2^k buckets per power
 //     of two; 0.17 puts all from 2^31 on into bucket 33. lhist: 0 is below
 //     min, the last one is from the end of the last whole step on.
+//   - Keys of tseries (0.24 and later) end in 8 bytes of interval number. Only
+//     the keys are read: values are {value, of avg the count, number of the
+//     interval since the epoch}, of a clock that may be ahead of UTC.
 //   - avg and stats: total and count in 16 bytes; in 0.17 two entries, whose
 //     keys end in 0 (count) and 1 (total).
 //   - min and max: value and a flag; in 0.17 max as it is (never below 0) and

@@ -50,6 +50,21 @@ func (dec *mapDecoder) histograms() ([]Row, error) {
 	})
 }
 
+// series gives the keys of tseries, which end in 8 bytes of interval number.
+// Its values stay bpftrace's: which intervals it prints, and on which clock, is
+// not known well enough.
+func (dec *mapDecoder) series() (rows []Row) {
+	seen := map[string]bool{}
+	for i := range dec.raw.Count {
+		k := dec.raw.key(i)[:dec.keySize]
+		if !seen[string(k)] {
+			seen[string(k)] = true
+			rows = append(rows, Row{Key: dec.readKey(k), Opaque: true})
+		}
+	}
+	return rows
+}
+
 // halves decodes avg and stats of 0.17: tail 0 holds the count, 1 the total.
 func (dec *mapDecoder) halves() ([]Row, error) {
 	return dec.grouped(func(g *group) (Part, error) {

@@ -126,6 +126,9 @@ func (j *joiner) group(printed, rows []int32) {
 		return
 	}
 	if len(rows) > 1 || j.t.Truncated {
+		if slices.ContainsFunc(rows, func(r int32) bool { return j.t.Rows[r].Opaque }) {
+			return // values that only bpftrace can read tell nothing apart
+		}
 		for i, p := range printed {
 			at := slices.IndexFunc(rows[i:], func(r int32) bool { return j.d.agrees(j.t.Rows[r], j.printed[p].Value) })
 			if at < 0 {

@@ -151,3 +151,18 @@ func TestJoinNeedsAllOfAGroup(t *testing.T) {
 		}
 	}
 }
+
+// Two keys that print alike, with values that only bpftrace reads: nothing
+// tells which is which.
+func TestJoinLeavesAlikeOpaqueRowsOpen(t *testing.T) {
+	table := &Table{Keyed: true, Rows: []Row{
+		{Key: []Part{{Value: parser.Text("a b")}}, Opaque: true},
+		{Key: []Part{{Value: parser.Text("ab")}}, Opaque: true},
+		{Key: []Part{{Value: parser.Text("c d")}}, Opaque: true},
+	}}
+	points := parser.PointsOf([]parser.Point{{UnixNano: 1, Value: parser.Int(1)}})
+	got := Join("0.27.1", table, []parser.Row{{Key: "ab", Value: points}, {Key: "cd", Value: points}, {Key: "ab", Value: points}})
+	if got[0].Key != nil || got[2].Key != nil || got[1].Key == nil || got[1].Key[0].Value.Text() != "c d" || !got[1].Value.Equal(points) {
+		t.Errorf("%+v", got)
+	}
+}
