@@ -114,7 +114,7 @@ type Role struct {
 	ReadOnly bool `koanf:"read_only"`
 	// LibraryOnly allows scripts of the library, and no others.
 	LibraryOnly bool `koanf:"library_only"`
-	// Unsafe allows system() and its like.
+	// Unsafe allows system() and its like where the command line asks for them (--unsafe); callers cannot.
 	Unsafe bool `koanf:"unsafe"`
 	// Providers are the kinds of probes: tracepoint, uprobe, ….
 	Providers Rule `koanf:"providers"`

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -130,5 +131,54 @@ func TestCallers(t *testing.T) {
 	d, _ := refused["diagnostics"].([]any)[0].(map[string]any)
 	if d["rule"] != "user_memory" || d["line"] != 2.0 || !strings.Contains(d["hint"].(string), "args.filename") {
 		t.Errorf("%v", refused)
+	}
+}
+
+// TestRoleKeys: each key of a role changes its own part of the policy, and
+// nothing else does.
+func TestRoleKeys(t *testing.T) {
+	list := config.Rule{Allow: []string{"a"}, Deny: []string{"d"}}
+	set := map[string]struct {
+		role  config.Role
+		check func(r policy.Role) bool
+	}{
+		"ReadOnly":          {config.Role{ReadOnly: true}, func(r policy.Role) bool { return r.ReadOnly }},
+		"LibraryOnly":       {config.Role{LibraryOnly: true}, func(r policy.Role) bool { return r.LibraryOnly }},
+		"Unsafe":            {config.Role{Unsafe: true}, func(r policy.Role) bool { return r.Unsafe }},
+		"Includes":          {config.Role{Includes: true}, func(r policy.Role) bool { return r.Includes }},
+		"Imports":           {config.Role{Imports: true}, func(r policy.Role) bool { return r.Imports }},
+		"UserMemory":        {config.Role{UserMemory: "all"}, func(r policy.Role) bool { return r.UserMemory == policy.MemoryAll }},
+		"Providers":         {config.Role{Providers: list}, func(r policy.Role) bool { return reflect.DeepEqual(r.Providers, policy.Globs(list)) }},
+		"Probes":            {config.Role{Probes: list}, func(r policy.Role) bool { return reflect.DeepEqual(r.Probes, policy.Globs(list)) }},
+		"Functions":         {config.Role{Functions: list}, func(r policy.Role) bool { return reflect.DeepEqual(r.Functions, policy.Globs(list)) }},
+		"Binaries":          {config.Role{Binaries: list}, func(r policy.Role) bool { return reflect.DeepEqual(r.Binaries, policy.Globs(list)) }},
+		"ConfigKeys":        {config.Role{ConfigKeys: []string{"a"}}, func(r policy.Role) bool { return len(r.ConfigKeys) == 1 }},
+		"MaxAttachPoints":   {config.Role{MaxAttachPoints: 7}, func(r policy.Role) bool { return r.MaxAttachPoints == 7 }},
+		"MaxRate":           {config.Role{MaxRate: 7}, func(r policy.Role) bool { return r.MaxRate == 7 }},
+		"MaxMapKeys":        {config.Role{MaxMapKeys: 7}, func(r policy.Role) bool { return r.MaxMapKeys == 7 }},
+		"MaxTimeout":        {config.Role{MaxTimeout: 7}, func(r policy.Role) bool { return r.MaxTimeout == 7 }},
+		"MaxEvents":         {config.Role{MaxEvents: 7}, func(r policy.Role) bool { return r.MaxEvents == 7 }},
+		"MaxOutput":         {config.Role{MaxOutput: 7}, func(r policy.Role) bool { return r.MaxOutput == 7 }},
+		"MaxScript":         {config.Role{MaxScript: 7}, func(r policy.Role) bool { return r.MaxScript == 7 }},
+		"MaxRuns":           {config.Role{MaxRuns: 7}, func(r policy.Role) bool { return r.MaxRuns == 7 }},
+		"MaxCalls":          {config.Role{MaxCalls: 7}, func(r policy.Role) bool { return r.MaxCalls == 7 }},
+		"MaxCallsPerMinute": {config.Role{MaxCallsPerMinute: 7}, func(r policy.Role) bool { return r.MaxCallsPerMinute == 7 }},
+		"CompileTimeout":    {config.Role{CompileTimeout: 7}, func(r policy.Role) bool { return r.CompileTimeout == 7 }},
+		"Memory":            {config.Role{Memory: 7}, func(r policy.Role) bool { return r.Memory == 7 }},
+		"CPUPercent":        {config.Role{CPUPercent: 7}, func(r policy.Role) bool { return r.CPUPercent == 7 }},
+	}
+	for i := range reflect.TypeFor[config.Role]().NumField() {
+		name := reflect.TypeFor[config.Role]().Field(i).Name
+		c, ok := set[name]
+		if !ok {
+			t.Errorf("%s is not tested", name)
+			continue
+		}
+		if !c.check(policyRole("x", &c.role)) {
+			t.Errorf("%s changes nothing", name)
+		}
+		if c.check(policyRole("x", &config.Role{})) {
+			t.Errorf("%s is so in any case", name)
+		}
 	}
 }

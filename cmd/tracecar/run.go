@@ -57,7 +57,7 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 				return err
 			}
 			s.Args = append(s.Args, args...)
-			s.Timeout, s.Sudo, s.Trigger = duration, f.sudo, "cli"
+			s.Timeout, s.Sudo, s.Unsafe, s.Trigger = duration, f.sudo, f.unsafe, "cli"
 			s.MaxEvents, s.MaxRows = maxEvents, maxRows
 			if err := o.choose(s.Source); err != nil {
 				return err

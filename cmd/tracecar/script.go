@@ -21,6 +21,7 @@ type scriptFlags struct {
 	hasExpr  bool
 	bpftrace string
 	sudo     bool
+	unsafe   bool   // --unsafe was given
 	role     string // "": the operator
 	config   string // where roles are defined, "" for the built-in ones
 }
@@ -40,6 +41,7 @@ func (f *scriptFlags) addHost(cmd *cobra.Command) {
 func (f *scriptFlags) addRole(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.role, "role", "", "hold the script to the policy of this `role`, such as caller (default: operator, everything)")
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file` that defines the role")
+	cmd.Flags().BoolVar(&f.unsafe, "unsafe", false, "allow system(), signal() and override(), as bpftrace --unsafe does")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 

@@ -30,7 +30,7 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage, 3 refused (--role).`,
 			if err != nil {
 				return err
 			}
-			s.Sudo = f.sudo
+			s.Sudo, s.Unsafe = f.sudo, f.unsafe
 			r, err := f.runner(collector.Options{})
 			if err != nil {
 				return err
