@@ -101,10 +101,27 @@ func scheduledProbes(cfg *config.Config) ([]collector.Probe, error) {
 		}
 		out = append(out, probe)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(append(errs, clashes(cfg, out)...)...); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// clashes are the maps that would be one metric and cannot.
+func clashes(cfg *config.Config, probes []collector.Probe) (errs []error) {
+	declared := otlpProbes(cfg)
+	var all []otlp.Declared
+	for i := range probes {
+		one := otlp.Declared{Name: probes[i].Name, Sources: []string{probes[i].Source}, Probe: declared[probes[i].Name]}
+		for _, v := range probes[i].Variants {
+			one.Sources = append(one.Sources, v.Source)
+		}
+		all = append(all, one)
+	}
+	for _, c := range otlp.Clashes(all) {
+		errs = append(errs, placed(cfg, c.Probe, []otlp.Mistake{c.Mistake})...)
+	}
+	return errs
 }
 
 // libraryText is a script of the library with its parameters filled in.

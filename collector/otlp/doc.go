@@ -25,6 +25,12 @@
 // and tracecar.probe or tracecar.script. Runs of one script that are live at
 // once are told apart by tracecar.run.slot.
 //
+// Names count as Prometheus has them. Two maps of one run that have one name,
+// or maps of two runs that are different kinds of metrics or have different
+// units, cannot be one metric: Clashes finds those in a configuration. At run
+// time the second gets its kind added to its name; tracecar.maps.renamed counts
+// that, and the log says it.
+//
 // A value that falls, a key that went and came back, and a restart give a
 // series a new start time. Each map has at most MaxSeries series; the others
 // are added up in a point with otel.metric.overflow, and counted. What has no

@@ -55,8 +55,9 @@ type Exporter struct {
 	watch    func() []collector.ProbeStatus
 	ladders  map[string]*ladder // of scheduled probes' maps: bounds outlive a run
 
-	naming sync.Mutex // taken last
-	names  map[string]*claim
+	naming  sync.Mutex        // taken last
+	names   map[string]*claim // by the names in Prometheus
+	clashes map[string]bool   // the names of which it was said
 }
 
 // New makes an Exporter, which connects when there is something to send. A
@@ -74,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Exporter, error) {
 	}
 	e := &Exporter{
 		cfg: cfg, probes: cfg.Probes, started: time.Now(),
-		slots: map[string][]bool{}, names: map[string]*claim{}, ladders: map[string]*ladder{}, stats: map[string]*stats{},
+		slots: map[string][]bool{}, names: map[string]*claim{}, clashes: map[string]bool{}, ladders: map[string]*ladder{}, stats: map[string]*stats{},
 	}
 	e.resource = newResource(&cfg)
 	targets := []struct {

@@ -17,6 +17,7 @@ import (
 // concurrent use.
 type mapMetric struct {
 	name, unit, description string
+	claimed                 []string // the names in Prometheus
 	mapName, kind           string
 	decl                    Metric
 	shape                   shape

@@ -60,7 +60,7 @@ func numbersOf(points []point) (ints []metricdata.DataPoint[int64], floats []met
 }
 
 func (mm *mapMetric) histogram(points []point) metricdata.Aggregation {
-	if mm.decl.Exponential && mm.ladder != nil && mm.ladder.octaves && !mm.ladder.negative && mm.decl.Scale == 0 {
+	if mm.exponentially() && !mm.ladder.negative {
 		return mm.exponential(points)
 	}
 	h := metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}
@@ -76,6 +76,11 @@ func (mm *mapMetric) histogram(points []point) metricdata.Aggregation {
 		})
 	}
 	return h
+}
+
+// exponentially tells whether the map is to be an exponential histogram.
+func (mm *mapMetric) exponentially() bool {
+	return mm.decl.Exponential && mm.ladder != nil && mm.ladder.octaves && mm.decl.Scale == 0
 }
 
 // exponential states bpftrace's [2^e, 2^(e+1)-1] as (2^e, 2^(e+1)]: all that

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,13 +61,13 @@ func (e *Exporter) Observe(s collector.Script) collector.Sink {
 	return r
 }
 
-// identityOf tells which runs have the same series: those of one probe, or of
-// one script with one set of parameters.
+// identityOf tells which runs have the same series: those whose points have the
+// same attributes.
 func identityOf(s collector.Script) string {
 	if s.Probe != "" {
-		return s.Probe
+		return text(s.Probe)
 	}
-	return "\x00" + scriptName(s) + "\x00" + hash(s.Source) + "\x00" + strings.Join(s.Args, "\x00")
+	return "\x00" + scriptName(s)
 }
 
 func hash(source string) string {
@@ -229,7 +228,7 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 	mm := newMapMetric(r.info.Script.Probe, r.base, m, sm, isScratch(r.info.Parsed, m.Name), decl, limit)
 	mm.ended = !r.ended.IsZero()
 	if mm.leftOut == "" {
-		mm.name = r.e.claim(mm)
+		r.e.claim(r, mm)
 		r.e.useLadder(r, mm)
 	}
 	r.metrics = append(r.metrics, mm)

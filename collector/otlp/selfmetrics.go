@@ -105,6 +105,7 @@ func (b *selfBuilder) probe(probe string, s *stats) {
 	for why, n := range s.leftOut {
 		b.counter("tracecar.maps.left_out", "{map}", "Maps of runs that are not exported as metrics, by why", n, with("reason", why)...)
 	}
+	b.counter("tracecar.maps.renamed", "{map}", "Maps of runs whose metric got another name, as the name is that of another metric already", s.renamed, of...)
 	for why, n := range map[string]int64{"late": s.snapshotsLate, "error": s.snapshotErrors, "map_missing": s.mapsMissing} {
 		b.counter("tracecar.snapshot.failures", "{snapshot}", "Collections that a live run is missing in, or one of its maps", n, with("reason", why)...)
 	}

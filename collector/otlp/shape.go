@@ -108,6 +108,7 @@ func seriesInterval(sm *script.Map) (d time.Duration) {
 const (
 	leftDropped = "dropped" // as declared
 	leftStack   = "stack"   // keyed by a stack: a flame graph, not series
+	leftName    = "name"    // each name for it is another metric's
 	leftScratch = "scratch" // values that the script itself takes away again, like start times
 )
 

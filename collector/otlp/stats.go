@@ -25,6 +25,7 @@ type stats struct {
 	cutLines, cutRows, cutEvents int64
 	folded, lostRows             int64
 	leftOut                      map[string]int64
+	renamed                      int64
 
 	snapshots       [len(snapshotBounds) + 1]uint64
 	snapshotSeconds float64
