@@ -42,6 +42,11 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+	case "delegated":
+		if err := inDelegatedTree(context.Background()); err != nil {
+			fmt.Println("delegated:", err)
+			os.Exit(1)
+		}
 	case "client":
 		if err := client(mode); err != nil {
 			fmt.Println("client:", err)

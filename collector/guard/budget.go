@@ -5,11 +5,8 @@ import (
 	"time"
 )
 
-// Defaults of a Budget.
-const (
-	DefaultCPUPercent = 5.0
-	DefaultWindow     = 2 * time.Second
-)
+// DefaultWindow is that of a Budget. How much is a matter of the role.
+const DefaultWindow = 2 * time.Second
 
 // Budget is what a run may use. The zero value is no bound.
 type Budget struct {

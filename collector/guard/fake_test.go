@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -193,4 +194,62 @@ func (a asks) quiet() asks {
 		}
 		return a(q)
 	}
+}
+
+// switches counts how often the statistics were turned on and off.
+type switches struct{ on, off atomic.Int32 }
+
+func (s *switches) Close() error {
+	s.off.Add(1)
+	return nil
+}
+
+// TestStatisticsAreOnWhileRunsLive: from the first run's begin to the last one's
+// end, however they end.
+func TestStatisticsAreOnWhileRunsLive(t *testing.T) {
+	root := t.TempDir()
+	for _, pid := range []int{10, 11} {
+		procDir(t, root, pid, map[string]string{"stat": statLine("a", "S", [4]int64{1}, 1, 7), "status": "Name:\ta\n", "fd/0": "-> /dev/null"})
+	}
+	meters := NewMeters()
+	meters.root = root
+	var s switches
+	meters.stats.enable = func() (io.Closer, error) {
+		s.on.Add(1)
+		return &s, nil
+	}
+	defer meters.Close()
+	is := func(on, off int32) {
+		t.Helper()
+		waitFor(t, fmt.Sprintf("the statistics to be on %d times and off %d", on, off), func() bool { return s.on.Load() == on && s.off.Load() == off })
+	}
+	is(0, 0)
+	one, two := Begin(local{meters, 10}), Begin(local{meters, 11})
+	waitFor(t, "both runs to be measured", func() bool {
+		meters.stats.mu.Lock()
+		defer meters.stats.mu.Unlock()
+		return meters.stats.users == 2
+	})
+	is(1, 0)
+	one.Attached()
+	if _, err := one.End(); err != nil {
+		t.Fatal(err)
+	}
+	is(1, 0)
+	if err := os.RemoveAll(filepath.Join(root, "11")); err != nil { // it was killed
+		t.Fatal(err)
+	}
+	if _, err := two.Cost(); err != nil {
+		t.Fatal(err)
+	}
+	is(1, 0)
+	if _, err := two.End(); err != nil {
+		t.Fatal(err)
+	}
+	is(1, 1)
+	// A caller that hangs up without a word is as good as an end.
+	Begin(local{meters, 10})
+	is(2, 1)
+	meters.Close()
+	is(2, 2)
 }
