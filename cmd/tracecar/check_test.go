@@ -26,7 +26,7 @@ func TestCheckNamesThePlace(t *testing.T) {
 		{`{name: x, script: 'BEGIN { printf("%d", 1); }', spans: [{printf: 2, name: y, start: 1, end: 2}]}`,
 			[]string{`c.yaml:2:70: probes[0].spans[0].printf: the script has no printf number 2`}},
 		{`{name: x, script: 'BEGIN { @a = count(); @b = count(); }', metrics: {"@b": {name: x.a}}}`,
-			[]string{`c.yaml:2:79: probes[0].metrics["@b"]: @a and @b would both be the metric x.a`}},
+			[]string{`c.yaml:2:74: probes[0].metrics["@b"]: @a and @b would both be the metric x.a`}},
 		{`{name: x, library: block-latencey}`, []string{`c.yaml:2:24: probes[0].library: no script "block-latencey"`}},
 		{`{name: x, library: block-latency, args: [1]}`, []string{`c.yaml:2:39: probes[0].args: block-latency takes 0 parameters`}},
 		{`{name: x, versions: [{bpftrace: "<0.1", script: 'BEGIN {}'}]}`, []string{`c.yaml:2:5: probes[0]: none of its scripts`}},
