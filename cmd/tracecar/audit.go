@@ -20,9 +20,12 @@ func newAudit() *cobra.Command {
 		Short: "List who ran what, from the audit log",
 		Long: `List the entries of an audit log (audit.file of the configuration), its older
 files included: one for each decision, and one for each run.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
+				return err
+			}
+			if err := notNegative(cmd, "last", "since"); err != nil {
 				return err
 			}
 			if since > 0 {
@@ -40,7 +43,7 @@ files included: one for each decision, and one for each run.`,
 				return asFailure(err)
 			}
 			if bad > 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "tracecar: %d lines are no entries\n", bad)
+				fmt.Fprintf(cmd.ErrOrStderr(), "tracecar: lines that are no entries of an audit log: %d\n", bad)
 			}
 			return nil
 		},

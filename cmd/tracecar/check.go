@@ -29,7 +29,7 @@ bpftrace; then show what each probe would export. Nothing is attached.
 --schema prints a JSON Schema of the configuration, for editors.
 
 Exit codes: 0 good, 1 not good, 2 wrong usage.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if schema {
 				_, err := cmd.OutOrStdout().Write(config.Schema())

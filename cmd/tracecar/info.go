@@ -121,7 +121,7 @@ func newProbes() *cobra.Command {
 		Short: "List the attach points that match a pattern",
 		Example: `  tracecar probes 'tracepoint:sched:*'
   tracecar probes --details tracepoint:syscalls:sys_enter_openat`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "PATTERN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := f.runner(collector.Options{})
 			if err != nil {

@@ -23,7 +23,7 @@ func newLibrary() *cobra.Command {
 text. Run one by its name:
 
   tracecar run --format text --duration 10s @library/NAME [ARG]...`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
 				return err

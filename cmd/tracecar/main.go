@@ -63,7 +63,7 @@ func run(ctx context.Context, stop func(), args []string, stdin io.Reader, stdou
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -74,7 +74,7 @@ func run(ctx context.Context, stop func(), args []string, stdin io.Reader, stdou
 		return e.code
 	}
 	// What cobra itself refuses is wrong usage.
-	fmt.Fprintf(stderr, "tracecar: %v\nSee 'tracecar --help'.\n", err)
+	fmt.Fprintf(stderr, "tracecar: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 	return exitUsage
 }
 
@@ -95,6 +95,7 @@ Exit codes: 0 the script ended or its time was up, 1 it failed, 2 wrong usage,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("tracecar {{.Version}}\n")
 	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newLibrary(), newWatch(), newAudit(), newSudoers())
 	root.AddCommand(serverCommands()...)

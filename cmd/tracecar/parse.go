@@ -3,12 +3,12 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tracecar/collector"
+	"tracecar/collector/versions"
 )
 
 func newParse() *cobra.Command {
@@ -26,10 +26,16 @@ in how they print keys. What cannot be told is marked.
   bpftrace -f json opens.bt > out.json
   tracecar parse --bpftrace-version 0.23.2 --script opens.bt out.json
   tracecar parse --script profile.bt --format flamegraph -o cpu.svg out.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(cmd); err != nil {
 				return err
+			}
+			if err := notNegative(cmd, "max-events", "max-rows"); err != nil {
+				return err
+			}
+			if bpftraceVersion != "" && !versions.Is(bpftraceVersion) {
+				return usageError("--bpftrace-version %q: want a version such as 0.23.2, or v0.23.2", bpftraceVersion)
 			}
 			rec := collector.Recording{Version: bpftraceVersion, MaxEvents: maxEvents, MaxRows: maxRows, Output: cmd.InOrStdin()}
 			if scriptFile != "" {
@@ -46,9 +52,9 @@ in how they print keys. What cannot be told is marked.
 				return err
 			}
 			if len(args) > 0 && args[0] != "-" {
-				f, err := os.Open(args[0])
+				f, err := openFile(args[0])
 				if err != nil {
-					return &exitError{exitUsage, err}
+					return err
 				}
 				defer f.Close()
 				rec.Output = f

@@ -46,10 +46,10 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 			if err := o.check(cmd); err != nil {
 				return err
 			}
-			switch {
-			case duration < 0:
-				return usageError("--duration must not be negative")
-			case stream && o.profiles:
+			if err := notNegative(cmd, "duration", "max-events", "max-rows"); err != nil {
+				return err
+			}
+			if stream && o.profiles {
 				return usageError("--stream is for --format json and text: a profile is made at the end")
 			}
 			s, err := f.read(cmd, pos)
@@ -62,6 +62,7 @@ Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 			if err := o.choose(s.Source); err != nil {
 				return err
 			}
+			warnUnused(cmd.ErrOrStderr(), &s)
 			r, err := f.runner(collector.Options{Limits: executor.Limits{Ungrouped: f.role == ""}, MaxEvents: 1_000_000, MaxRows: 1 << 30, MaxEventBytes: 1 << 30})
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"tracecar/collector"
 	"tracecar/config"
+	"tracecar/parser/script"
 )
 
 // maxScript bounds what is read as a script, in bytes.
@@ -17,8 +18,7 @@ const maxScript = 16 << 20
 
 // scriptFlags are the flags of commands that take a script: FILE, - or -e.
 type scriptFlags struct {
-	expr     string
-	hasExpr  bool
+	exprs    []string
 	bpftrace string
 	sudo     bool
 	unsafe   bool   // --unsafe was given
@@ -27,7 +27,7 @@ type scriptFlags struct {
 }
 
 func (f *scriptFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.expr, "expr", "e", "", "the script itself, instead of a file")
+	cmd.Flags().StringArrayVarP(&f.exprs, "expr", "e", nil, "the `script` itself, instead of a file")
 	f.addHost(cmd)
 }
 
@@ -47,12 +47,17 @@ func (f *scriptFlags) addRole(cmd *cobra.Command) {
 
 // read returns the script; what follows a file or - are its parameters.
 func (f *scriptFlags) read(cmd *cobra.Command, args []string) (s collector.Script, err error) {
-	f.hasExpr = cmd.Flags().Changed("expr")
 	switch {
-	case f.hasExpr:
-		s.Source, s.Name, s.Args = f.expr, "-e", args
+	case f.role == "" && cmd.Flags().Changed("config"):
+		return s, usageError("--config defines what --role names: give --role too (probes of a configuration run with tracecar serve)")
+	case len(f.exprs) > 1:
+		return s, usageError("-e is given %d times: a run has one script", len(f.exprs))
+	case len(f.exprs) == 1:
+		s.Source, s.Name, s.Args = f.exprs[0], "-e", args
 	case len(args) == 0:
 		return s, usageError("no script: give a FILE, - for standard input, or -e 'SCRIPT'")
+	case args[0] == strings.TrimSuffix(libraryPrefix, "/"), args[0] == libraryPrefix:
+		return s, usageError("no NAME after @library/; tracecar library lists them")
 	case strings.HasPrefix(args[0], libraryPrefix):
 		return f.fromLibrary(cmd, strings.TrimPrefix(args[0], libraryPrefix), args[1:])
 	default:
@@ -80,13 +85,35 @@ func (f *scriptFlags) fromLibrary(cmd *cobra.Command, name string, args []string
 	return s, err
 }
 
+// warnUnused says which arguments the script does not look at: with -e, all are
+// its parameters, a name of a file too.
+func warnUnused(stderr io.Writer, s *collector.Script) {
+	p := script.Parse(s.Source)
+	if s.Library == "" && len(s.Args) > p.Params && !p.HasParamCount && len(p.Unclear)+len(p.Includes)+len(p.Imports) == 0 {
+		fmt.Fprintf(stderr, "tracecar: the script has no $%d: %q is not used\n", p.Params+1, s.Args[p.Params])
+	}
+}
+
+// openFile opens a file to read. A directory is none.
+func openFile(name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	if fi, err := file.Stat(); err == nil && fi.IsDir() {
+		file.Close()
+		return nil, usageError("%s is a directory, not a file", name)
+	}
+	return file, nil
+}
+
 // readInput reads a file, or standard input for "-".
 func readInput(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
 	in := cmd.InOrStdin()
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := openFile(name)
 		if err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, err
 		}
 		defer file.Close()
 		in = file
@@ -94,7 +121,7 @@ func readInput(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, limit+1))
 	switch {
 	case err != nil:
-		return nil, &exitError{exitUsage, fmt.Errorf("read %s: %w", name, err)}
+		return nil, &exitError{exitUsage, err} // it has the name
 	case int64(len(text)) > limit:
 		return nil, &exitError{exitUsage, fmt.Errorf("%s is larger than %d bytes", name, limit)}
 	}

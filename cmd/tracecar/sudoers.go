@@ -35,7 +35,7 @@ standard output when visudo accepts it, so that this gives alice the right:
 and this takes it away again:
 
   sudo rm /etc/sudoers.d/tracecar && sudo tracecar sudoers --uninstall`,
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1, "USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if install && uninstall {
 				return usageError("--install and --uninstall exclude each other")

@@ -15,10 +15,13 @@ func newValidate() *cobra.Command {
 	var f scriptFlags
 	var format string
 	cmd := &cobra.Command{
-		Use:   "validate {FILE | - | -e SCRIPT} [ARG]...",
+		Use:   "validate {FILE | - | @library/NAME | -e SCRIPT} [ARG]...",
 		Short: "Have bpftrace check a script without attaching it",
 		Long: `Have bpftrace check a script: syntax, types, and that its probes exist. Nothing
 is attached. It needs root, as bpftrace does.
+
+  tracecar validate opens.bt
+  tracecar validate --format json -e 'BEGIN { printf("%d\n", $1); }' 5
 
 Exit codes: 0 valid, 1 not valid, 2 wrong usage, 3 refused (--role).`,
 		Args: cobra.ArbitraryArgs,
@@ -31,6 +34,7 @@ Exit codes: 0 valid, 1 not valid, 2 wrong usage, 3 refused (--role).`,
 				return err
 			}
 			s.Sudo, s.Unsafe = f.sudo, f.unsafe
+			warnUnused(cmd.ErrOrStderr(), &s)
 			r, err := f.runner(collector.Options{})
 			if err != nil {
 				return err

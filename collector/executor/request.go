@@ -121,6 +121,9 @@ func (r *request) check() error {
 	if strings.IndexByte(r.source, 0) >= 0 {
 		return &InputError{"the script holds a NUL byte: bpftrace would stop reading there"}
 	}
+	if strings.HasPrefix(r.source, "\ufeff") {
+		return &InputError{"the script begins with a byte order mark, which bpftrace does not read: save it as UTF-8 without one"}
+	}
 	for i, a := range r.args {
 		if strings.IndexByte(a, 0) >= 0 {
 			return &InputError{fmt.Sprintf("argument $%d holds a NUL byte", i+1)}

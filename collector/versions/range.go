@@ -83,3 +83,6 @@ func numbers(version string) (out []int) {
 	}
 	return out
 }
+
+// Is tells whether text is a version, such as "0.23.2" or "v0.23.2-dirty".
+func Is(text string) bool { return versionSyntax.MatchString(text) }
