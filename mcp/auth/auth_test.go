@@ -81,6 +81,7 @@ func TestBadTokens(t *testing.T) {
 		"name is empty":         {token(" ", "", "x")},
 		"control character":     {token("a\nb", "", "x")},
 		"for certificates":      {token("cert:a", "", "x")},
+		"for access tokens":     {token("oauth:https://i.example#a", "", "x")},
 		`token of "a" is empty`: {token("a", "", "")},
 		`"a" is empty`:          {{Name: "a"}},
 		"two tokens":            {token("a", "", "x"), token("a", "", "y")},

@@ -32,6 +32,11 @@ func files(t *testing.T, dir string, ca *authtest.CA, clientCA *authtest.CA) Fil
 // handshake shakes hands with t's configuration, and returns the server's side of it.
 func handshake(t *testing.T, srv *TLS, client *tls.Config) (*tls.ConnectionState, error) {
 	t.Helper()
+	return handshakeWith(t, srv.Config(), client)
+}
+
+func handshakeWith(t *testing.T, server, client *tls.Config) (*tls.ConnectionState, error) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +54,7 @@ func handshake(t *testing.T, srv *TLS, client *tls.Config) (*tls.ConnectionState
 			return
 		}
 		defer raw.Close()
-		conn := tls.Server(raw, srv.Config())
+		conn := tls.Server(raw, server)
 		err = conn.Handshake()
 		if err == nil {
 			_, err = conn.Write([]byte{1})
@@ -291,6 +296,27 @@ func TestClientCertificates(t *testing.T) {
 	within(t, h.Life, "end")
 	if got := ask(byName, one); got != "401" {
 		t.Errorf("after the CA has gone: %s", got)
+	}
+}
+
+// A session that is resumed would bring a certificate that nobody has looked
+// at since.
+func TestNoResumption(t *testing.T) {
+	ca := authtest.NewCA(t, "ca")
+	srv, err := NewTLS(files(t, t.TempDir(), ca, ca), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &tls.Config{RootCAs: ca.Pool(), Certificates: []tls.Certificate{ca.Pair(t, "a")}, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	server := srv.Config() // one for all connections, as a listener has it
+	for range 3 {
+		state, err := handshakeWith(t, server, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.DidResume || len(state.VerifiedChains) != 1 {
+			t.Errorf("resumed %v, chains %d", state.DidResume, len(state.VerifiedChains))
+		}
 	}
 }
 

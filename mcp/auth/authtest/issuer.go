@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,19 @@ func (i *Issuer) Add(t testing.TB, id string, alg jose.SignatureAlgorithm, key c
 	defer i.mu.Unlock()
 	i.keys = append(i.keys, jose.JSONWebKey{Key: key.Public(), KeyID: id, Algorithm: string(alg), Use: "sig"})
 	i.signers[id] = jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: id}}
+}
+
+// Encrypt says of a key that it is for encryption.
+func (i *Issuer) Encrypt(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	keys := slices.Clone(i.keys)
+	for n := range keys {
+		if keys[n].KeyID == id {
+			keys[n].Use = "enc"
+		}
+	}
+	i.keys = keys
 }
 
 // Withdraw takes a key from those it tells; it signs on.

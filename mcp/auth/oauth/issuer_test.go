@@ -2,8 +2,10 @@ package oauth
 
 import (
 	"context"
+	"crypto/rsa"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -128,6 +130,24 @@ func (endless) Read(b []byte) (int, error) {
 		b[i] = '['
 	}
 	return len(b), nil
+}
+
+// Keys that would take too long to verify, or are for something else, are not taken.
+func TestUsableKeys(t *testing.T) {
+	for bits, want := range map[uint]bool{1024: false, 2047: false, 2048: true, 8192: true, 8193: false, 1 << 17: false} {
+		if got := usable(&rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), bits-1), E: 65537}); got != want {
+			t.Errorf("%d bits: %v", bits, got)
+		}
+	}
+	i := authtest.NewIssuer(t, "", authtest.OAuthMetadata)
+	i.Encrypt("ec")
+	v := verifier(t, Config{Issuers: []string{i.URL}}, still)
+	if got := said(v, i.Token(t, "ec", here, nil)); got != errForged.Error() {
+		t.Errorf("a key for encryption: %s", got)
+	}
+	if got := said(v, i.Token(t, "rsa", here, nil)); got != i.URL+"#alice/" {
+		t.Errorf("the other key: %s", got)
+	}
 }
 
 // Keys that are weak are not believed, though the issuer says so.
