@@ -184,6 +184,10 @@ func TestInstalledHelper(t *testing.T) {
 		if r := decodeResult(t, out); err == nil || r.Status != "failed" || !strings.Contains(fmt.Sprint(r.Diagnostics), "unsafe") {
 			t.Errorf("system(): %v: %s", err, out)
 		}
+		out, err = a.command(a.tracecar, "run", "--sudo", "--unsafe", "--bpftrace", p.Path, "-e", `BEGIN { system("id"); exit(); }`).Output()
+		if r := decodeResult(t, out); err == nil || len(r.Events) > 0 || !strings.Contains(fmt.Sprint(r.Diagnostics), "--unsafe is not allowed here") {
+			t.Errorf("--unsafe: %v: %s", err, out)
+		}
 	})
 
 	t.Run("nothing else", func(t *testing.T) {

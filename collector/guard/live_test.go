@@ -108,38 +108,39 @@ func TestHeavyRunIsReportedAndCheapIsNot(t *testing.T) {
 
 // TestSumTakesTheCostliest has two runs that each keep to their own budget.
 func TestSumTakesTheCostliest(t *testing.T) {
-	p := executortest.Newest(t)
-	load(t)
-	g := New(1)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	small := trace(t, p.Path, `interval:ms:100 { @ticks = count(); }`)
-	large := trace(t, p.Path, `tracepoint:raw_syscalls:sys_enter { @calls[comm] = count(); }`)
-	reports := make(chan string, 4)
-	done := make(chan error, 2)
-	watch := func(name string, b *bpftrace) {
-		b.attached(t)
-		go func() {
-			done <- g.Watch(ctx, b.run, Budget{CPUPercent: 10_000}, func(r Report) { reports <- name + ": " + r.Message() })
-		}()
-	}
-	watch("small", small)
-	watch("large", large)
-	select {
-	case r := <-reports:
-		if !strings.HasPrefix(r, "large: ") || !strings.Contains(r, "all runs together") || !strings.Contains(r, "budget of 1 %") {
-			t.Error(r)
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		load(t)
+		g := New(1)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		small := trace(t, p.Path, `interval:ms:100 { @ticks = count(); }`)
+		large := trace(t, p.Path, `tracepoint:raw_syscalls:sys_enter { @calls[comm] = count(); }`)
+		reports := make(chan string, 4)
+		done := make(chan error, 2)
+		watch := func(name string, b *bpftrace) {
+			b.attached(t)
+			go func() {
+				done <- g.Watch(ctx, b.run, Budget{CPUPercent: 10_000}, func(r Report) { reports <- name + ": " + r.Message() })
+			}()
 		}
-	case <-time.After(hangGuard):
-		t.Fatal("no report")
-	}
-	large.stop(t)
-	cancel()
-	<-done
-	<-done
-	if len(reports) > 0 {
-		t.Errorf("one more: %s", <-reports)
-	}
+		watch("small", small)
+		watch("large", large)
+		select {
+		case r := <-reports:
+			if !strings.HasPrefix(r, "large: ") || !strings.Contains(r, "all runs together") || !strings.Contains(r, "budget of 1 %") {
+				t.Error(r)
+			}
+		case <-time.After(hangGuard):
+			t.Fatal("no report")
+		}
+		large.stop(t)
+		cancel()
+		<-done
+		<-done
+		if len(reports) > 0 {
+			t.Errorf("one more: %s", <-reports)
+		}
+	})
 }
 
 // TestStatisticsAreCounted: they are on while somebody measures.
