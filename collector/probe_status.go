@@ -50,8 +50,8 @@ type ProbeStatus struct {
 	Next     time.Time `json:"next,omitzero"`
 
 	// Restarts counts starts of a continuous probe after an end of its own,
-	// Windows those of a periodic one, Skipped the windows that were due
-	// while one was still running. Failures are those in a row so far.
+	// Windows those of a periodic one, Skipped the windows that were due while
+	// one was still running or waited for its turn. Failures are those in a row so far.
 	Restarts uint64 `json:"restarts"`
 	Windows  uint64 `json:"windows"`
 	Skipped  uint64 `json:"skipped"`

@@ -145,7 +145,7 @@ func (b *selfBuilder) state(st *collector.ProbeStatus) {
 	}{
 		{"tracecar.probe.restarts", "Starts of a continuous probe after an end of its own", st.Restarts},
 		{"tracecar.probe.windows", "Windows of a periodic probe", st.Windows},
-		{"tracecar.probe.skipped", "Windows that were due while one was still running", st.Skipped},
+		{"tracecar.probe.skipped", "Windows that were due while one was still running, or waited for its turn", st.Skipped},
 	} {
 		b.counter(c.name, "{run}", c.what, int64(c.n), of)
 	}
