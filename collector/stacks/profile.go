@@ -8,6 +8,7 @@ import (
 
 	"tracecar/collector"
 	"tracecar/collector/mapkey"
+	"tracecar/collector/versions"
 	"tracecar/parser"
 	"tracecar/parser/script"
 )
@@ -120,13 +121,25 @@ func sample(r *collector.Row, names []string, sm *script.Map, version string) Sa
 	}
 	smp.Frames = append(smp.Frames, user...)
 	if len(smp.Frames) == 0 {
-		smp.Frames = []Frame{{Text: emptyStack, Symbol: emptyStack}}
+		empty := emptyStack
+		if !frameKeys.Holds(version) {
+			empty = emptyOrLost
+		}
+		smp.Frames = []Frame{{Text: empty, Symbol: empty}}
 	}
 	return smp
 }
 
-// emptyStack stands where the kernel had no stack to give.
-const emptyStack = "[empty stack]"
+// emptyStack stands where the kernel had no stack to give. Before 0.24 stacks
+// stand in a map of their own, and one that bpftrace failed to store there, or to
+// read back, prints as an empty one does.
+const (
+	emptyStack  = "[empty stack]"
+	emptyOrLost = "[empty or lost stack]"
+)
+
+// frameKeys are the versions that keep the frames in the key itself.
+var frameKeys, _ = versions.Parse(">=0.24")
 
 // ambiguous reads a key of which only bpftrace's text is known. Mostly it lacks
 // no more than spaces; one that cannot be cut into its parts is a single frame.

@@ -88,6 +88,24 @@ swapper/0;[empty stack] 1
 	}
 }
 
+// Before 0.24 bpftrace prints a stack that it lost as it prints an empty one.
+func TestEmptyStackMayBeLost(t *testing.T) {
+	s := script.Parse("profile:hz:99 { @[kstack] = count(); }")
+	m := &collector.Map{Name: "@", Keys: []string{"kstack"}, Rows: []collector.Row{row(1, fr())}}
+	for version, want := range map[string]string{
+		"0.27.1": "[empty stack] 1\n", "0.24.0": "[empty stack] 1\n", "0.23.2": "[empty or lost stack] 1\n",
+		"0.17.0": "[empty or lost stack] 1\n", "": "[empty or lost stack] 1\n",
+	} {
+		p, err := stacks.Of(m, s, nil, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := folded(t, p, true); got != want {
+			t.Errorf("%q: %q", version, got)
+		}
+	}
+}
+
 func TestAmbiguousKeysAreShownAndMarked(t *testing.T) {
 	amb := func(text string) collector.Row {
 		return collector.Row{Key: []parser.Value{parser.Text(text)}, Ambiguous: true, Value: parser.Int(1)}
