@@ -326,14 +326,20 @@ func (t *Translator) tableMap(tab *kernelmap.Table, sm *script.Map) Map {
 	if tab.Keyed {
 		m.Keys = keyNames(sm)
 	}
+	parts := 0
+	for i := range tab.Rows {
+		parts += len(tab.Rows[i].Key)
+	}
+	keys := make([]parser.Value, 0, parts) // of all rows, in one piece
 	for i := range tab.Rows {
 		row := &tab.Rows[i]
 		r := Row{Value: typedValue(sm, row.Value)}
 		if tab.Keyed {
-			r.Key = make([]parser.Value, len(row.Key))
+			from := len(keys)
 			for j := range row.Key {
-				r.Key[j] = row.Key[j].Value
+				keys = append(keys, row.Key[j].Value)
 			}
+			r.Key = keys[from:len(keys):len(keys)]
 		}
 		m.Rows = append(m.Rows, r)
 	}
@@ -342,11 +348,28 @@ func (t *Translator) tableMap(tab *kernelmap.Table, sm *script.Map) Map {
 }
 
 // largest keeps n rows, those of the largest values, and gives them in
-// bpftrace's order: by value, ascending, histograms by their total count.
+// bpftrace's order: by value, ascending, histograms by their total count; of
+// equal ones the order stays. rows stay as they are.
 func largest(rows []Row, n int) []Row {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b Row) int { return cmp.Compare(weight(a.Value), weight(b.Value)) })
-	return sorted[len(sorted)-n:]
+	type place struct {
+		weight float64
+		at     int
+	}
+	places := make([]place, len(rows))
+	for i := range rows {
+		places[i] = place{weight(rows[i].Value), i}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		if c := cmp.Compare(a.weight, b.weight); c != 0 {
+			return c
+		}
+		return a.at - b.at
+	})
+	sorted := make([]Row, n)
+	for i, p := range places[len(places)-n:] {
+		sorted[i] = rows[p.at]
+	}
+	return sorted
 }
 
 // weight orders rows by size; strings and tuples have none.
