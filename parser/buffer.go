@@ -29,19 +29,23 @@ func (r *Reader) fill() bool {
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 	}
-	if len(r.buf)-r.end < minBuffer/4 {
-		if size := r.end - r.start; size > len(r.buf)/2 || r.buf == nil {
-			grown := make([]byte, max(minBuffer, 2*len(r.buf)))
+	if size, had := r.end-r.start, len(r.buf); had-r.end < min(had, minBuffer)/4 || r.full || r.buf == nil {
+		switch {
+		case r.buf == nil:
+			r.buf = make([]byte, firstBuffer)
+		case size > had/2 || r.full:
+			grown := make([]byte, max(minBuffer, 2*had))
 			copy(grown, r.buf[r.start:r.end])
 			r.buf = grown
-		} else {
+		default:
 			copy(r.buf, r.buf[r.start:r.end])
 		}
-		r.start, r.end = 0, r.end-r.start
+		r.start, r.end = 0, size
 	}
 	for range 100 {
 		n, err := r.src.Read(r.buf[r.end:])
 		r.end += n
+		r.full = r.end == len(r.buf) && r.end < minBuffer // there is more than comes into a small one
 		if err != nil {
 			r.eof = true
 			if err != io.EOF {

@@ -9,9 +9,12 @@ import (
 const DefaultLineLimit = 256 << 20
 
 const (
-	minBuffer  = 128 << 10
-	hugeLine   = 256 << 10 // from here on the rows of a map are read while its line comes
-	keepBuffer = 2 * hugeLine
+	// A daemon has a Reader for each of its probes, and most print next to
+	// nothing: what does not fill firstBuffer gets no more.
+	firstBuffer = 8 << 10
+	minBuffer   = 128 << 10
+	hugeLine    = 256 << 10 // from here on the rows of a map are read while its line comes
+	keepBuffer  = 2 * hugeLine
 )
 
 // Option changes a Reader.
@@ -48,8 +51,9 @@ type Reader struct {
 	limit int
 
 	buf        []byte
-	start, end int // buf[start:end] is unread
-	seen       int // so much of it holds no newline
+	start, end int  // buf[start:end] is unread
+	full       bool // the last read left no room in a buffer below minBuffer
+	seen       int  // so much of it holds no newline
 	eof        bool
 	err        error
 

@@ -37,9 +37,10 @@ type daemon struct {
 	schedule *collector.Scheduler
 	exporter *otlp.Exporter
 	server   *mcp.Server
-	audit    *audit.Log // nil: none
-	auth     *auth.Auth // nil: nobody is asked who he is
-	tls      *auth.TLS  // nil: plain HTTP
+	audit    *audit.Log    // nil: none
+	auth     *auth.Auth    // nil: nobody is asked who he is
+	tls      *auth.TLS     // nil: plain HTTP
+	began    chan struct{} // filled when a run begins
 
 	level   *slog.LevelVar // of log
 	started *config.Config
@@ -69,7 +70,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	}
 	telemetry := otlpConfig(cfg)
 	telemetry.Logger = log
-	d := &daemon{log: log, level: level, started: cfg, cfg: cfg}
+	d := &daemon{log: log, began: make(chan struct{}, 1), level: level, started: cfg, cfg: cfg}
 	face := mcp.Config{}
 	if err := d.faces(&face, cfg); err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 		return nil, errors.Join(err, d.closeAudit())
 	}
 	prepareHost()
-	opts.Observers = []collector.Observer{d.exporter.Observe, d.observeForAudit}
+	opts.Observers = []collector.Observer{d.exporter.Observe, d.observeForAudit, d.observeForRest}
 	opts.Decided = []func(collector.Decision){d.exporter.Decided, d.auditDecision}
 	opts.Roles = d.role
 	d.runner = collector.NewRunner(opts)

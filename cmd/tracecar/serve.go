@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -178,18 +179,16 @@ func hubOf(cfg *config.Hub, url string) mcp.Hub {
 	return h
 }
 
-// background follows the configuration; the returned function ends that and
-// whatever else hangs on the returned context, and waits.
+// background follows the configuration and gives memory back; the returned
+// function ends that and whatever else hangs on the returned context, and waits.
 func (d *daemon) background(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		d.follow(ctx)
-	}()
+	var all sync.WaitGroup
+	all.Go(func() { d.follow(ctx) })
+	all.Go(func() { d.rest(ctx) })
 	return ctx, func() {
 		cancel()
-		<-done
+		all.Wait()
 	}
 }
 

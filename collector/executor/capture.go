@@ -44,7 +44,7 @@ func newCapture(fd, bound int, notify string, found func()) *capture {
 func (c *capture) run() {
 	defer close(c.done)
 	defer c.f.Close()
-	buf := make([]byte, 16<<10)
+	buf := make([]byte, 4<<10)
 	for {
 		n, err := c.f.Read(buf)
 		c.keep(buf[:n])

@@ -17,6 +17,9 @@ import (
 // whole says that m has all rows: only then what is not there has gone, and
 // the overflow is exact.
 func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole bool) {
+	// The points of the look before were put into metrics, or are of no more use:
+	// their place serves again.
+	points := mm.points[:0]
 	mm.points, mm.folded, mm.lost = nil, 0, 0
 	if mm.leftOut != "" {
 		return
@@ -32,7 +35,7 @@ func (mm *mapMetric) update(m, sum *collector.Map, attached, at time.Time, whole
 		return
 	}
 	sums := mm.sums(sum)
-	mm.points = make([]point, 0, min(len(m.Rows), mm.limit+1))
+	mm.points = slices.Grow(points, min(len(m.Rows), mm.limit+1))
 	rest := point{sum: 0, attrs: mm.labels.overflow()}
 	folded := 0
 	// bpftrace sorts by value, ascending: the largest find a place first.

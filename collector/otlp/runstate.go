@@ -186,7 +186,7 @@ func (r *runState) final(res *collector.Result) {
 // update takes the state of all maps; mu is held.
 func (r *runState) update(maps []collector.Map, at time.Time, whole bool) {
 	for _, mm := range r.metrics {
-		mm.points = nil
+		mm.points = mm.points[:0]
 	}
 	byName := map[string]*collector.Map{}
 	for i := range maps {
