@@ -94,7 +94,7 @@ func TestIssuerThatLies(t *testing.T) {
 		"keys from a file":   {metadata("file:///etc/passwd"), "jwks_uri"},
 		"redirect elsewhere": {say(away), "redirects to another host"},
 		"keys elsewhere":     {keys(away), "redirects to another host"},
-		"redirects for ever": {say(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, 302) }), "redirects too often"},
+		"redirects for ever": {say(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), "redirects too often"},
 		"metadata no end":    {say(forever), "is larger than"},
 		"keys without end":   {keys(forever), "is larger than"},
 		"headers no end":     {say(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }), "headers exceeded"},
