@@ -274,3 +274,29 @@ func TestProbeValidate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSwitchedOffWhileItWaitsToStart: the loop that ends then has no say any
+// more; the last failure stands.
+func TestSwitchedOffWhileItWaitsToStart(t *testing.T) {
+	underClock(t, func(_ int, s Script) act {
+		if s.Probe == "p" {
+			return act{attach: -1, end: time.Second, status: StatusFailed}
+		}
+		return act{attach: -1}
+	}, SchedulerOptions{MaxStarting: 1}, func(t *testing.T, s *Scheduler, r *stub) {
+		apply(t, s, continuous("p"))
+		pass(1200 * time.Millisecond)
+		apply(t, s, continuous("p"), continuous("hog"))
+		pass(2 * time.Second)
+		if st := wantState(t, s, "p", ProbeStarting); st.RunID != "" || len(r.starts("p")) != 1 {
+			t.Fatalf("it does not wait: %s", asJSON(t, st))
+		}
+		if err := s.Enable("p", false); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if st := wantState(t, s, "p", ProbeDisabled); st.Error != "it broke" || st.Result == nil {
+			t.Errorf("%s", asJSON(t, st))
+		}
+	})
+}
