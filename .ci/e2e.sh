@@ -4,8 +4,7 @@
 #
 # The collector and Prometheus are built from source: some 5 minutes of two cores and 500 MB the first
 # time, seconds later. On a machine without their sources and without a network this is skipped, loudly,
-# unless TRACECAR_REQUIRE_REAL=1 or CI is set: then it fails. TRACECAR_E2E_LONG=1 takes the collector
-# away for a minute.
+# unless TRACECAR_REQUIRE_REAL=1 or CI is set: then it fails.
 set -eu
 cd "$(dirname "$0")/.."
 . .ci/host.sh

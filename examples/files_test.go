@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func documents[T any](t *testing.T, file string) (docs []T) {
 }
 
 // checkConfig loads a configuration and checks what it says of the library.
-func checkConfig(t *testing.T, file string) {
+func checkConfig(t *testing.T, file string) *config.Config {
 	t.Helper()
 	cfg, err := config.Load(file, nil, nil)
 	if err != nil {
@@ -68,11 +69,27 @@ func checkConfig(t *testing.T, file string) {
 			}
 		}
 	}
+	return cfg
 }
 
 func TestConfigs(t *testing.T) {
-	checkConfig(t, "tracecar.yaml")
-	checkConfig(t, "otel/tracecar.yaml")
+	plain, compose := checkConfig(t, "tracecar.yaml"), checkConfig(t, "otel/tracecar.yaml")
+	// The dashboards show what either of them exports.
+	shared := 0
+	for _, p := range plain.Probes {
+		for _, q := range compose.Probes {
+			if p.Name != q.Name {
+				continue
+			}
+			shared++
+			if p.Library != q.Library || !reflect.DeepEqual(p.Metrics, q.Metrics) {
+				t.Errorf("%s is %s %v in tracecar.yaml, %s %v in otel/tracecar.yaml", p.Name, p.Library, p.Metrics, q.Library, q.Metrics)
+			}
+		}
+	}
+	if shared == 0 {
+		t.Error("the two configurations have no probe in common")
+	}
 	type configMap struct {
 		Kind string            `yaml:"kind"`
 		Data map[string]string `yaml:"data"`

@@ -58,6 +58,7 @@ type Exporter struct {
 	naming  sync.Mutex        // taken last
 	names   map[string]*claim // by the names in Prometheus
 	clashes map[string]bool   // the names of which it was said
+	floors  map[string]int64  // of maps: the newest interval of a tseries()
 }
 
 // New makes an Exporter, which connects when there is something to send. A
@@ -75,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*Exporter, error) {
 	}
 	e := &Exporter{
 		cfg: cfg, probes: cfg.Probes, started: time.Now(),
-		slots: map[string][]bool{}, names: map[string]*claim{}, clashes: map[string]bool{}, ladders: map[string]*ladder{}, stats: map[string]*stats{},
+		slots: map[string][]bool{}, names: map[string]*claim{}, clashes: map[string]bool{}, floors: map[string]int64{}, ladders: map[string]*ladder{}, stats: map[string]*stats{},
 	}
 	e.resource = newResource(&cfg)
 	targets := []struct {

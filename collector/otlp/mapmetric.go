@@ -29,6 +29,8 @@ type mapMetric struct {
 	limit   int
 	// interval is that of a tseries(), 0 if not known.
 	interval time.Duration
+	// floor is the newest interval of an earlier run of the same series.
+	floor int64
 
 	series map[attribute.Distinct]*series
 	rows   map[string]*rowRef // by appendKey: what key has which series

@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -296,6 +297,55 @@ func TestClosedIntervals(t *testing.T) {
 	points(4)
 	mm.update(m, nil, at(0), at(4), true)
 	wantDump(t, mm.metrics(), "p.t unit=\"\" gauge\n  {tracecar.probe=p} start=-1 time=2 2\n  {tracecar.probe=p} start=-1 time=3 3\n")
+}
+
+// A run that begins in the interval in which the one before it ended has part
+// of it too: that is not sent, and counted. What has gone makes room.
+func TestIntervalsOverARestart(t *testing.T) {
+	rec := &receiver{}
+	url, _ := serveGRPC(t, rec, "")
+	e := newTestExporter(t, url, nil)
+	s := collector.Script{Source: `BEGIN { @t = tseries(1, 1s, 20); }`, Probe: "p"}
+	begin := time.Now().Add(-time.Minute).Truncate(time.Second)
+	state := func(from, to int) collector.Map {
+		var ps []parser.Point
+		for i := from; i <= to; i++ {
+			ps = append(ps, parser.Point{UnixNano: begin.Add(time.Duration(i) * time.Second).UnixNano(), Value: parser.Int(int64(i))})
+		}
+		return collector.Map{Name: "@t", Kind: "tseries", Rows: []collector.Row{row(parser.PointsOf(ps))}}
+	}
+	ended(e, s, state(0, 2))
+	ended(e, s, state(2, 4))
+	flush(t, e)
+	if got, want := rec.points("p.t"), []string{"gauge{tracecar.probe=p} 0", "gauge{tracecar.probe=p} 1", "gauge{tracecar.probe=p} 2", "gauge{tracecar.probe=p} 3", "gauge{tracecar.probe=p} 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if times := rec.times("p.t"); !slices.IsSorted(times) || len(slices.Compact(times)) != 5 {
+		t.Errorf("%d", times)
+	}
+	if got := rec.points("tracecar.rows.lost"); !slices.Equal(got, []string{"counter{tracecar.probe=p} 1"}) {
+		t.Errorf("%q", got)
+	}
+
+	m, sm := mapOf(t, `BEGIN { @t[1] = tseries(1, 1s, 20); }`)
+	mm := newMM(m, sm, nil, 2)
+	for look, want := range []uint64{0, 1, 1, 0} {
+		m.Rows = nil
+		keys := []int64{1, 2}
+		switch look {
+		case 1:
+			keys = []int64{1, 2, 3}
+		case 2, 3: // 2 has gone
+			keys = []int64{1, 3}
+		}
+		for _, k := range keys {
+			m.Rows = append(m.Rows, row(parser.PointsOf([]parser.Point{{UnixNano: at(0).UnixNano(), Value: parser.Int(1)}}), parser.Int(k)))
+		}
+		mm.update(m, nil, at(0), at(5), true)
+		if mm.lost != want {
+			t.Errorf("look %d: %d lost, want %d", look, mm.lost, want)
+		}
+	}
 }
 
 func TestLeftOut(t *testing.T) {

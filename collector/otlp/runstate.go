@@ -161,6 +161,7 @@ func (r *runState) final(res *collector.Result) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.e.keepFloor(r)
 	r.ended = now
 	if res.Cost != nil {
 		r.spent(res.Cost, now)
@@ -230,6 +231,7 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 	if mm.leftOut == "" {
 		r.e.claim(r, mm)
 		r.e.useLadder(r, mm)
+		r.e.useFloor(r, mm)
 	}
 	r.metrics = append(r.metrics, mm)
 	return mm

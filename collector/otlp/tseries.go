@@ -14,17 +14,26 @@ func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
 	for i := range slices.Backward(m.Rows) {
 		r := &m.Rows[i]
 		attrs := mm.labels.set(r)
+		points := r.Value.Points()
 		s := mm.series[attrs.Equivalent()]
 		if s == nil {
+			if len(mm.series) >= mm.limit {
+				mm.forgetSeries()
+			}
 			if len(mm.series) >= mm.limit {
 				mm.folded++
 				mm.lost++
 				continue
 			}
-			s = &series{}
+			s = &series{newest: mm.floor}
 			mm.series[attrs.Equivalent()] = s
+			for j := range points {
+				if points[j].UnixNano <= mm.floor {
+					mm.lost++
+				}
+			}
 		}
-		points := r.Value.Points()
+		s.look = mm.look
 		for j, pt := range points {
 			open := j == len(points)-1
 			if mm.interval > 0 {
@@ -37,6 +46,43 @@ func (mm *mapMetric) updateSeries(m *collector.Map, at time.Time) {
 			mm.points = append(mm.points, point{attrs: attrs, time: time.Unix(0, pt.UnixNano), num: n, s: s})
 		}
 	}
+}
+
+// forgetSeries drops the series that the last whole look did not see, in favour
+// of new ones.
+func (mm *mapMetric) forgetSeries() {
+	for d, s := range mm.series {
+		if s.look+1 < mm.look {
+			delete(mm.series, d)
+		}
+	}
+}
+
+// keepFloor keeps, of a run that has ended, the newest interval of each map:
+// the next run of the same series may begin within it, and a second value of
+// one time would be refused.
+func (e *Exporter) keepFloor(r *runState) {
+	e.naming.Lock()
+	defer e.naming.Unlock()
+	for _, mm := range r.metrics {
+		key := r.key() + "\x00" + mm.mapName
+		for i := range mm.points {
+			if mm.shape != shapeSeries {
+				break
+			}
+			if len(e.floors) >= maxLadders {
+				clear(e.floors)
+			}
+			e.floors[key] = max(e.floors[key], mm.points[i].time.UnixNano())
+		}
+	}
+}
+
+// useFloor gives a map the newest interval that an earlier run had.
+func (e *Exporter) useFloor(r *runState, mm *mapMetric) {
+	e.naming.Lock()
+	defer e.naming.Unlock()
+	mm.floor = e.floors[r.key()+"\x00"+mm.mapName]
 }
 
 // unsent are the points of the last look that are still to be sent. A look may

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 // faultConfig counts and prints at a steady pace.
 const faultConfig = `
 otlp: {endpoint: %q, protocol: %q, interval: 1500ms}
+prometheus: {enabled: true}
 probes:
   - name: steady
     restart: {min: 100ms, max: 1s}
@@ -26,58 +28,88 @@ probes:
     spans: [{printf: 1, name: took, start: 1, duration: 2, unit: us}]
 `
 
-// outage is how long a collector is away: longer with TRACECAR_E2E_LONG=1.
-func outage() time.Duration {
-	if os.Getenv("TRACECAR_E2E_LONG") == "1" {
-		return time.Minute
-	}
-	return 8 * time.Second
+// away is a tracecar whose collector goes away.
+type away struct {
+	name       string
+	hung       bool // else killed
+	prometheus *backend.Prometheus
+	collector  *backend.Collector
+	tracecar   *backend.Tracecar
+	before     []backend.Point
+	memory     int // the peak, in KiB
 }
 
-// TestCollectorAway takes the collector away in each way it can go. What is
-// cumulative goes on as if nothing had been, and every span arrives once it is
-// back.
+// TestCollectorAway takes collectors away in each way they can go, for a minute.
+// What is cumulative goes on as if nothing had been, and every span arrives once
+// they are back: what waits is far from the bound, so nothing but points is
+// lost, and memory hardly grows. TestSpanFlood goes past the bound.
 func TestCollectorAway(t *testing.T) {
 	version := newest(t)
+	var all []*away
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
-		for _, how := range []string{"killed", "hung"} {
-			t.Run(how+" "+protocol, func(t *testing.T) {
-				prometheus := backend.NewPrometheus(t, "")
-				collector := backend.NewCollector(t, prometheus)
-				endpoint := collector.GRPC
-				if protocol != "grpc" {
-					endpoint = collector.HTTP
-				}
-				tracecar := backend.NewTracecar(t, version, fmt.Sprintf(faultConfig, endpoint, protocol))
-				span(t, collector, "took")
-				before := counts(t, collector, 1)
-				if how == "killed" {
-					collector.Kill()
-				} else {
-					collector.Signal(syscall.SIGSTOP)
-				}
-				// The outage is what is tested: there is no condition to wait for.
-				time.Sleep(outage())
-				gone := time.Now()
-				if how == "killed" {
-					collector.Start()
-				} else {
-					collector.Signal(syscall.SIGCONT)
-				}
-				after := counts(t, collector, len(before)+2)
-				healed(t, after)
-				if first := before[0]; !after[len(after)-1].Start.Equal(first.Start) {
-					t.Errorf("the count began anew: %+v, before %+v", after[len(after)-1], first)
-				}
-				everySpan(t, collector, gone)
-				noneNegative(t, prometheus)
-				select {
-				case <-tracecar.Exited():
-					t.Error("tracecar has ended")
-				default:
-				}
-			})
+		for _, hung := range []bool{false, true} {
+			a := &away{name: map[bool]string{false: "killed ", true: "hung "}[hung] + protocol, hung: hung, prometheus: backend.NewPrometheus(t, "")}
+			a.collector = backend.NewCollector(t, a.prometheus)
+			endpoint := a.collector.GRPC
+			if protocol != "grpc" {
+				endpoint = a.collector.HTTP
+			}
+			a.tracecar = backend.NewTracecar(t, version, fmt.Sprintf(faultConfig, endpoint, protocol))
+			span(t, a.collector, "took")
+			a.before = counts(t, a.collector, 1)
+			a.memory = peak(t, a.tracecar.PID())
+			all = append(all, a)
 		}
+	}
+	for _, a := range all {
+		if a.hung {
+			a.collector.Signal(syscall.SIGSTOP)
+		} else {
+			a.collector.Kill()
+		}
+	}
+	// The outage is what is tested: there is no condition to wait for.
+	time.Sleep(time.Minute)
+	for _, a := range all {
+		t.Run(a.name, a.back)
+	}
+}
+
+// back has the collector come back, and looks at what it gets.
+func (a *away) back(t *testing.T) {
+	gone := time.Now()
+	waiting, err := value(a.tracecar, `tracecar_export_queue{signal="traces"}`)
+	if err != nil || waiting > 8192 {
+		t.Errorf("%v spans wait: %v", waiting, err)
+	}
+	if a.hung {
+		a.collector.Signal(syscall.SIGCONT)
+	} else {
+		a.collector.Start()
+	}
+	after := counts(t, a.collector, len(a.before)+2)
+	healed(t, after)
+	if first := a.before[0]; !after[len(after)-1].Start.Equal(first.Start) {
+		t.Errorf("the count began anew: %+v, before %+v", after[len(after)-1], first)
+	}
+	everySpan(t, a.collector, gone)
+	for signal, most := range map[string]float64{"traces": 0, "logs": 0, "metrics": 10_000} {
+		lost, err := value(a.tracecar, fmt.Sprintf("tracecar_export_lost_total{signal=%q}", signal))
+		if err != nil || lost > most || most > 0 && lost == 0 {
+			t.Errorf("%v of %s are counted as lost: %v", lost, signal, err)
+		}
+		t.Logf("%v of %s are counted as lost", lost, signal)
+	}
+	grown := peak(t, a.tracecar.PID()) - a.memory
+	if grown > 64<<10 {
+		t.Errorf("memory has grown by %d KiB", grown)
+	}
+	t.Logf("%v spans waited; the peak of memory has grown by %d KiB from %d KiB; tracecar: %s", waiting, grown, a.memory, usage(t, a.tracecar.PID()))
+	noneNegative(t, a.prometheus)
+	select {
+	case <-a.tracecar.Exited():
+		t.Error("tracecar has ended")
+	default:
 	}
 }
 
@@ -182,7 +214,25 @@ func counts(t *testing.T, c *backend.Collector, n int) []backend.Point {
 		}
 		return nil
 	})
+	// A collector that hung may take up a request that was given up long ago,
+	// after newer ones.
+	slices.SortStableFunc(out, func(a, b backend.Point) int { return a.Time.Compare(b.Time) })
 	return out
+}
+
+// peak is the most memory that a process ever held, in KiB.
+func peak(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	n, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // healed wants a series that only grows under one start time, and where the
