@@ -30,7 +30,8 @@ func TestRolesDecide(t *testing.T) {
 		t.Errorf("%s", asJSON(t, v))
 	}
 	bounded := r.Run(t.Context(), Script{Source: `interval:ms:10 { printf("x\n"); }`, Timeout: time.Hour})
-	if bounded.Status != StatusTimedOut || len(bounded.Events) != 3 || bounded.Truncated.Events == 0 {
+	if bounded.Status != StatusTimedOut || len(bounded.Events) != 3 || bounded.Truncated.Events == 0 ||
+		!strings.Contains(asJSON(t, bounded.Diagnostics), "300ms, which is all that the role of its caller allows, and not after 1h0m0s") {
 		t.Errorf("%s", asJSON(t, bounded))
 	}
 	trusted := r.Run(t.Context(), Script{Source: `BEGIN { cat("/proc/sys/kernel/ostype"); exit(); }`, Caller: Caller{Role: "operator"}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -34,10 +35,12 @@ type Run struct {
 	// Script has a SnapshotInterval.
 	snapshot *Snapshot
 
-	mu         sync.Mutex
-	fold       *fold
-	live       *live         // while bpftrace lives
-	limits     policy.Limits // of its role
+	mu     sync.Mutex
+	fold   *fold
+	live   *live         // while bpftrace lives
+	limits policy.Limits // of its role
+	// asked is the Timeout that was asked for, where its role allows less.
+	asked      time.Duration
 	way        signalWay
 	mark       string
 	unasked    map[string]string // see live
@@ -76,6 +79,9 @@ func (r *Run) Script() Script {
 func (r *Run) bound(s Script, l policy.Limits) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if s.Timeout < r.script.Timeout {
+		r.asked = r.script.Timeout
+	}
 	r.script, r.limits = s, l
 	r.fold.log.max = s.MaxEvents
 }
@@ -224,6 +230,10 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	r.judge(res, o)
 	if o.unguarded != nil {
 		res.Diagnostics = append(res.Diagnostics, *o.unguarded)
+	}
+	if res.TimedOut && r.asked > 0 {
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "warning",
+			Message: fmt.Sprintf("the run ended after %v, which is all that the role of its caller allows, and not after %v", r.script.Timeout, r.asked)})
 	}
 	// The newest state of the maps is in the Result now.
 	r.fold.maps = mapStates{}

@@ -73,10 +73,17 @@ async function exercise(name, transport) {
   assert(seen.length > 0, 'no progress');
   assert(seen.every((p) => p.total === 3 && / of 3 s$/.test(p.message)), JSON.stringify(seen));
 
-  const failed = await call('execute_bpftrace_script', { script: 'BEGIN { nosuch(); }' });
+  const failed = await call('execute_bpftrace_script', { script: 'BEGIN { @x = count(); @x = hist(1); exit(); }' });
   assert(failed.isError);
   assert.equal(failed.structuredContent.status, 'failed');
   assert(failed.structuredContent.diagnostics.some((d) => d.severity === 'error'));
+
+  assert.equal(info.role, 'caller');
+  const refused = await call('execute_bpftrace_script', { script: 'BEGIN {\n  cat("/etc/shadow"); }' });
+  assert(refused.isError);
+  assert.equal(refused.structuredContent.status, 'refused');
+  const [why] = refused.structuredContent.diagnostics;
+  assert(why.rule === 'function' && why.line === 2 && why.hint.startsWith('allowed: '), JSON.stringify(why));
 
   const unknown = await call('execute_bpftrace_script', { script: 'BEGIN { }', timout: 3 });
   assert(unknown.isError);
