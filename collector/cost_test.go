@@ -108,6 +108,21 @@ func TestBudgetHoldsForCPUTimeAlone(t *testing.T) {
 	}
 }
 
+// TestBudgetOfARole: who asks for the script decides what it may cost.
+func TestBudgetOfARole(t *testing.T) {
+	const burn = fakeAttached + "trap 'exit 0' INT; while :; do :; done"
+	role := policy.Operator()
+	role.CPUPercent = 5
+	o := Options{Roles: func(Script) policy.Role { return role }, Guard: Guard{Budget: guard.Budget{Window: 200 * time.Millisecond}}}
+	if res := runFake(t, burn, o, Script{}); res.Status != StatusKilled || !strings.Contains(firstError(res).Message, "budget of 5 %") {
+		t.Errorf("%s", asJSON(t, res))
+	}
+	role.CPUPercent = 0
+	if res := runFake(t, burn, o, Script{Timeout: time.Second}); res.Status != StatusTimedOut {
+		t.Errorf("without a budget: %s", asJSON(t, res))
+	}
+}
+
 func TestBudgetOfMemory(t *testing.T) {
 	res := runFake(t, fakeAttached+"trap 'exit 0' INT; while :; do sleep 0.05 3>&-; done",
 		Options{Guard: Guard{Budget: guard.Budget{RSS: 4096}}}, Script{})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // seen is what /proc tells of a live bpftrace.
@@ -92,6 +94,7 @@ func TestWhatBpftraceGets(t *testing.T) {
 			}
 			pid, _ := held(t, c)
 			check(t, pid, h.dir)
+			waitFor(t, "the bound on CPU time to end", func() bool { return softLimit(t, pid, unix.RLIMIT_CPU) == unix.RLIM_INFINITY })
 		})
 		t.Run("behind a helper alone", func(t *testing.T) {
 			fc, served := serve(t, HelperOptions{})
@@ -115,6 +118,9 @@ func TestWhatBpftraceGets(t *testing.T) {
 			fc.fds = nil
 			<-attached
 			check(t, c.bpf, h.dir)
+			if n := softLimit(t, c.bpf, unix.RLIMIT_CPU); n != 60 { // the caller has not said that it is attached
+				t.Errorf("a bound on CPU time of %d s", n)
+			}
 			_ = fc.c.Close()
 			<-served
 			_ = json.Close()
