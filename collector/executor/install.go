@@ -56,9 +56,11 @@ func InstallHelper(program, prefix string) (path string, err error) {
 	dir := prefix
 	for _, name := range strings.Split(helperDirs, "/") {
 		dir = filepath.Join(dir, name)
-		if err := os.Mkdir(dir, 0o755); err == nil {
+		err := os.Mkdir(dir, 0o755)
+		if err == nil {
 			err = os.Chmod(dir, 0o755) // whatever the umask
-		} else if !errors.Is(err, fs.ErrExist) {
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", err
 		}
 		if why := notRootsOwn(dir); why != "" {
@@ -106,7 +108,7 @@ func sameFile(f *os.File, path string) bool {
 			return false
 		}
 		if errA != nil || errB != nil {
-			return errA == errB
+			return errors.Is(errA, errB)
 		}
 	}
 }
