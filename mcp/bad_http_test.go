@@ -115,7 +115,8 @@ func TestNoHTTP2(t *testing.T) {
 	_ = conn.CloseWrite()
 	answer, _ := io.ReadAll(conn)
 	conn.Close()
-	if !strings.HasPrefix(string(answer), "HTTP/1.1 4") || strings.Count(string(answer), "HTTP/1.") != 1 {
+	// A reset by what was not read may take the answer with it.
+	if len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 4") || strings.Count(string(answer), "HTTP/1.") > 1 {
 		t.Errorf("the flood: %.200q", answer)
 	}
 	res, err := httpsClient(t, ca).Get(strings.Replace(base, "http:", "https:", 1) + "/healthz")
@@ -131,15 +132,20 @@ func TestNoHTTP2(t *testing.T) {
 // Headers and bodies that come byte by byte have their time in all, not for
 // each byte, in the clear and over TLS.
 func TestTrickle(t *testing.T) {
-	s := stubServer(t, newStub(), withTokens(t))
-	s.headerTimeout, s.bodyTimeout = 100*time.Millisecond, 100*time.Millisecond
-	base := listen(t, s)
+	// Only one of both is short: headers must not be late where the body is meant.
+	slowHeaders, slowBody := stubServer(t, newStub(), withTokens(t)), stubServer(t, newStub(), withTokens(t))
+	slowHeaders.headerTimeout, slowBody.bodyTimeout = 100*time.Millisecond, 100*time.Millisecond
+	headers, body := listen(t, slowHeaders), listen(t, slowBody)
 	for what, tt := range map[string]struct{ first, then, answer string }{
 		"headers":    {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", "A: b\r\n", ""},
 		"one header": {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: ", "b", ""},
 		"a body":     {"POST /api/mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + annToken + "\r\nContent-Length: 1000000\r\n\r\n", " ", "HTTP/1.1 408"},
 		"chunks":     {"POST /api/mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + annToken + "\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", "HTTP/1.1 408"},
 	} {
+		base := headers
+		if tt.answer != "" {
+			base = body
+		}
 		conn := dial(t, base)
 		_, _ = io.WriteString(conn, tt.first)
 		stop := make(chan struct{})
