@@ -187,6 +187,53 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadsUnderLoad changes the configuration again and again while probes
+// are busy: what does not change loses nothing, no count and no line.
+func TestReloadsUnderLoad(t *testing.T) {
+	version := newest(t)
+	prometheus := backend.NewPrometheus(t, "")
+	collector := backend.NewCollector(t, prometheus)
+	config := fmt.Sprintf(faultConfig, collector.GRPC, "grpc") +
+		"  - {name: busy, script: 'tracepoint:raw_syscalls:sys_enter { @n[comm] = count(); @h = hist(args->id); }'}\n"
+	tracecar := backend.NewTracecar(t, version, config)
+	keepBusy(t)
+	before := counts(t, collector, 1)[0]
+	for i := range 10 {
+		extra := fmt.Sprintf("  - {name: extra, script: 'interval:ms:50 { @n%d = count(); }'}\n", i)
+		if i%3 == 2 {
+			extra = "  - {name: extra}\n" // a mistake
+		}
+		tracecar.Configure(config + extra)
+		outcome, want := "taken", float64(i+1-(i+1)/3)
+		if i%3 == 2 {
+			outcome, want = "refused", float64((i+1)/3)
+		}
+		backend.Until(t, fmt.Sprintf("change %d is %s", i, outcome), func() error {
+			got, err := value(tracecar, fmt.Sprintf("tracecar_config_changes_total{outcome=%q}", outcome))
+			if err == nil && got != want {
+				err = fmt.Errorf("%v changes, want %v", got, want)
+			}
+			return err
+		})
+	}
+	backend.Until(t, "the last change's probe", func() error { return has(collector, "extra.n9") })
+	points := counts(t, collector, len(counts(t, collector, 1))+2)
+	healed(t, points)
+	if last := points[len(points)-1]; !last.Start.Equal(before.Start) {
+		t.Errorf("the probe that did not change began anew: %+v", last)
+	}
+	everySpan(t, collector, time.Now())
+	noneNegative(t, prometheus)
+	for _, query := range []string{`sum(tracecar_probe_restarts_total)`, `sum(tracecar_export_lost_total)`, `sum(tracecar_snapshot_failures_total{tracecar_probe!="extra"})`} {
+		if got, err := prometheus.Value(query); err != nil || got != 0 {
+			t.Errorf("%s: %v, %v", query, got, err)
+		}
+	}
+	if page := prometheus.Log(); strings.Contains(page, "refused") {
+		t.Errorf("Prometheus refused messages:\n%s", page)
+	}
+}
+
 // newest is one version, where one will do.
 func newest(t *testing.T) backend.Bpftrace {
 	t.Helper()
