@@ -45,7 +45,17 @@ func newAccount(t *testing.T) *account {
 	if out, err := exec.Command("useradd", "-M", "-s", "/bin/sh", a.name).CombinedOutput(); err != nil {
 		t.Skipf("skip: useradd: %v: %s", err, out)
 	}
-	t.Cleanup(func() { _ = exec.Command("userdel", a.name).Run() })
+	t.Cleanup(func() {
+		// It is refused while a process of the user's is still ending.
+		var out []byte
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			var err error
+			if out, err = exec.Command("userdel", a.name).CombinedOutput(); err == nil {
+				return
+			}
+		}
+		t.Errorf("userdel: %s", out)
+	})
 	u, err := user.Lookup(a.name)
 	if err != nil {
 		t.Fatal(err)
