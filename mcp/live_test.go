@@ -13,6 +13,7 @@ import (
 
 	"tracecar/collector"
 	"tracecar/collector/executor/executortest"
+	"tracecar/collector/policy"
 )
 
 // onEach runs test with a real Runner on every bpftrace there is; it skips
@@ -80,6 +81,8 @@ func TestLiveScriptsOfTheTexts(t *testing.T) {
 		t.Fatalf("%d examples found in the description, want 4", n)
 	}
 	onEach(t, func(t *testing.T, s *Server, r *collector.Runner) {
+		// As a caller that nobody gave another role.
+		r = collector.NewRunner(collector.Options{Bpftrace: r.Options().Bpftrace, Roles: func(collector.Script) policy.Role { return policy.Caller() }})
 		for name, text := range texts {
 			scripts := scriptsIn(text)
 			if len(scripts) == 0 {
