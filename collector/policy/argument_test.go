@@ -59,6 +59,7 @@ func TestArguments(t *testing.T) {
 		{"uretprobe:/bin/bash:readline { @[str(arg0)] = count(); }", "user_memory"},
 		{"uprobe:/bin/bash:readline, tracepoint:sched:sched_switch { @[str(arg0)] = count(); }", "user_memory"},
 		{"uprobe:/bin/bash:readline { @h[tid] = arg0; } " + in("open", "@[str(@h[tid])] = count();"), "user_memory"},
+		{in("open", "@h[tid] = args.filename;") + "uprobe:/bin/bash:readline { @[str(@h[tid])] = count(); }", "user_memory"},
 		{"kprobe:vfs_read { @[str(arg1)] = count(); } kretprobe:vfs_read { @[str(retval)] = count(); }", "user_memory"},
 		{"uprobe:/bin/bash:readline { @[str(reg(\"di\"))] = count(); @s = sarg0; }", "user_memory"},
 	})
