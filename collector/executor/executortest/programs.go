@@ -2,6 +2,7 @@
 package executortest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,7 +79,7 @@ var find = sync.OnceValues(func() (ps []Program, err error) {
 		case err == nil && m != nil:
 			ps = append(ps, Program{Path: p, Version: string(m[1])})
 		case named:
-			return nil, fmt.Errorf("TRACECAR_BPFTRACE names %s, which is no bpftrace: --version printed %.60q (%v)", p, out, err)
+			return nil, errors.Join(fmt.Errorf("TRACECAR_BPFTRACE names %s, which is no bpftrace: --version printed %.60q", p, out), err)
 		}
 	}
 	return ps, nil
