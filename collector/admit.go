@@ -20,7 +20,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("role %s does not allow this script: %s", e.Role, e.Decision.Reason())
+	return fmt.Sprintf("role %s does not allow this: %s", e.Role, e.Decision.Reason())
 }
 
 // role is that of whoever asks for s; without Options.Roles everybody is the operator.

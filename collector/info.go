@@ -107,14 +107,26 @@ type Field struct {
 	Type string `json:"type"`
 }
 
-// Probes lists attach points that match pattern by bpftrace's own search (""
-// is all), in bpftrace's order, where asked for with their arguments.
-func (r *Runner) Probes(ctx context.Context, pattern string, details bool) ([]ProbeInfo, error) {
+// ProbeSearch asks for attach points.
+type ProbeSearch struct {
+	Pattern string // bpftrace's own search; "" is all
+	Details bool   // with their arguments
+	Trigger string // who asks, as in Script
+	Caller  Caller
+}
+
+// Probes lists attach points, in bpftrace's order. The error is a
+// *RefusedError where the caller's role may not look there.
+func (r *Runner) Probes(ctx context.Context, q ProbeSearch) ([]ProbeInfo, error) {
+	role := r.role(Script{Trigger: q.Trigger, Caller: q.Caller})
+	if v := policy.CheckListing(role, q.Pattern); v != nil {
+		return nil, &RefusedError{Role: role.Name, Decision: &policy.Decision{Violations: []policy.Violation{*v}}}
+	}
 	bt, err := r.bpftrace(ctx, r.opts.Helper != nil, policy.Limits{})
 	if err != nil {
 		return nil, err
 	}
-	points, err := bt.List(ctx, pattern, details)
+	points, err := bt.List(ctx, q.Pattern, q.Details)
 	if err != nil {
 		return nil, err
 	}

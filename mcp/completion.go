@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
+
+	"tracecar/collector"
 )
 
 // maxCompletions is the protocol's bound on one answer.
@@ -68,7 +70,9 @@ func (c completer) probes(ctx context.Context, pattern string) []string {
 		return nil
 	}
 	defer leave()
-	found, err := c.server.runner.Probes(ctx, pattern, false)
+	found, err := c.server.runner.Probes(ctx, collector.ProbeSearch{
+		Pattern: pattern, Trigger: "mcp", Caller: c.server.identity(ctx).caller(),
+	})
 	if err != nil {
 		c.server.log.Debug("no completion", "pattern", pattern, "err", err)
 	}

@@ -17,7 +17,7 @@ type runner interface {
 	List() []run
 	Info(ctx context.Context) *collector.Info
 	Validate(ctx context.Context, s collector.Script) *collector.Validation
-	Probes(ctx context.Context, pattern string, details bool) ([]collector.ProbeInfo, error)
+	Probes(ctx context.Context, q collector.ProbeSearch) ([]collector.ProbeInfo, error)
 }
 
 // run is what this package needs of a collector.Run.

@@ -95,8 +95,8 @@ func (s *stubRunner) Validate(_ context.Context, sc collector.Script) *collector
 	return &collector.Validation{Valid: true}
 }
 
-func (s *stubRunner) Probes(_ context.Context, pattern string, _ bool) ([]collector.ProbeInfo, error) {
-	if pattern == "fail" {
+func (s *stubRunner) Probes(_ context.Context, q collector.ProbeSearch) ([]collector.ProbeInfo, error) {
+	if q.Pattern == "fail" {
 		return nil, fmt.Errorf("bpftrace -l: no such pattern")
 	}
 	return s.probes, nil

@@ -48,13 +48,13 @@ func (s *Server) listProbesTool() tool {
 			{name: "details", kind: kindFlag, def: false,
 				describe: "Also return each attach point's arguments with their types (what args.NAME gives). Slow for wide patterns."},
 		},
-		call: func(ctx context.Context, _ caller, a arguments) *answer {
-			return s.lookup(ctx, func() *answer { return s.listProbes(ctx, a) })
+		call: func(ctx context.Context, c caller, a arguments) *answer {
+			return s.lookup(ctx, func() *answer { return s.listProbes(ctx, c, a) })
 		},
 	}
 }
 
-func (s *Server) listProbes(ctx context.Context, a arguments) *answer {
+func (s *Server) listProbes(ctx context.Context, c caller, a arguments) *answer {
 	pattern, limit := a.text("pattern"), int(a.integer("limit"))
 	if limit == 0 {
 		limit = probesPerPage
@@ -62,7 +62,9 @@ func (s *Server) listProbes(ctx context.Context, a arguments) *answer {
 	if namesFile(pattern) {
 		return refuse(&argumentError{"pattern", "is a file's name; the programs to look into come after the provider, as in uprobe:/usr/bin/bash:*"})
 	}
-	probes, err := s.runner.Probes(ctx, pattern, a.flag("details", false))
+	probes, err := s.runner.Probes(ctx, collector.ProbeSearch{
+		Pattern: pattern, Details: a.flag("details", false), Trigger: c.trigger, Caller: c.who.caller(),
+	})
 	if err != nil {
 		return refuse(err)
 	}

@@ -112,6 +112,16 @@ func TestCallers(t *testing.T) {
 	if info["role"] != "caller" || info["max_timeout"] != 300.0 || limits["max_attach_points"] != 100.0 || limits["max_runs"] != 8.0 {
 		t.Errorf("%v", info)
 	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := call("list_probes", map[string]any{"pattern": "uprobe:" + exe + ":main.main"}); status != http.StatusBadRequest {
+		t.Error("a caller may read a program's names")
+	}
+	if status, _ := call("list_probes", map[string]any{"pattern": "software:*"}); status != http.StatusOK {
+		t.Error("a caller may not list the kernel's probes")
+	}
 	run := func(script string) map[string]any {
 		t.Helper()
 		_, res := call("execute_bpftrace_script", map[string]any{"script": script, "timeout": 0.2})

@@ -128,7 +128,7 @@ func newProbes() *cobra.Command {
 				return err
 			}
 			prepareHost()
-			probes, err := r.Probes(cmd.Context(), strings.Join(args, ""), details)
+			probes, err := r.Probes(cmd.Context(), collector.ProbeSearch{Pattern: strings.Join(args, ""), Details: details, Trigger: "cli"})
 			if err != nil {
 				return &exitError{exitFailed, err}
 			}
