@@ -284,12 +284,13 @@ func (r *Run) wait(proc *executor.Process, over <-chan Diagnostic, o Options, on
 
 // needsKernel tells whether this script has keys that bpftrace may print
 // inexactly, or maps of which only the kernel tells whether they were empty
-// at the end.
+// at the end, or full.
 func (f *fold) needsKernel() bool {
 	for i := range f.script.Maps {
 		m := &f.script.Maps[i]
 		if m.Keys != nil && mapkey.NeedsKernel(f.dialect, m.Keys, m.KeyUnclear) ||
 			m.Kind == script.KindLhist && f.dialect.MislabelsLhist ||
+			f.dialect.SilentWhenFull && (len(m.Keys) > 0 || m.KeyUnclear) ||
 			f.prints(m.Name) && f.removesKeys(m.Name) {
 			return true
 		}

@@ -96,7 +96,7 @@ func (f *fold) result(tables *kernelmap.Tables) *Result {
 		LostEvents:     f.lost,
 		Events:         []Event{},
 		Maps:           []Map{},
-		Diagnostics:    f.problems.diagnostics(),
+		Diagnostics:    append(f.problems.diagnostics(), f.fullMaps(tables)...),
 		Truncated:      Truncated{Rows: f.rowsLeftOut},
 	}
 	for _, name := range f.maps.names() {

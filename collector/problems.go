@@ -2,8 +2,11 @@ package collector
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"tracecar/collector/kernelmap"
 	"tracecar/parser"
 )
 
@@ -47,6 +50,22 @@ func (p *problems) diagnostics() []Diagnostic {
 		out = append(out, Diagnostic{Severity: "warning", Message: fmt.Sprintf("%d further problems were left out", p.more)})
 	}
 	return out
+}
+
+// fullMaps warns of maps that are full, where bpftrace did not say so: 0.17
+// leaves out further keys without a word.
+func (f *fold) fullMaps(tables *kernelmap.Tables) (warnings []Diagnostic) {
+	if tables == nil || !f.dialect.SilentWhenFull {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(tables.Full)) {
+		warnings = append(warnings, Diagnostic{
+			Severity: "warning",
+			Message:  fmt.Sprintf("%s is full: it has no place for more than %d keys, or buckets of keys", name, tables.Full[name]),
+			Hint:     "further keys are not counted; raise max_map_keys or use fewer keys",
+		})
+	}
+	return warnings
 }
 
 // helperDiagnostic words a failed BPF helper; the usual one is a full map.

@@ -177,6 +177,7 @@ func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 		return res, next
 	}
 	res.Snapshot = &SnapshotInfo{Time: snap.Time.Round(0), Missing: snap.Missing}
+	res.Diagnostics = append(res.Diagnostics, snap.Warnings...)
 	for _, name := range slices.Sorted(maps.Keys(snap.Missing)) {
 		warn(name+" is", snap.Missing[name])
 	}

@@ -27,6 +27,8 @@ type Snapshot struct {
 	Maps []Map
 	// Missing names the maps whose state cannot be read while the run lives, with why.
 	Missing map[string]string
+	// Warnings are of maps that are full, where bpftrace does not say so itself.
+	Warnings []Diagnostic
 }
 
 // ErrNotLive says that a run has no live bpftrace: not yet, or no more.
@@ -100,6 +102,7 @@ func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snaps
 	snap := &Snapshot{Attached: attached, Maps: []Map{}, Missing: map[string]string{}}
 	tables := l.hold.tables(parsed, version)
 	snap.Time = time.Now()
+	snap.Warnings = r.fold.fullMaps(tables)
 	fromSignal := false
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]

@@ -21,6 +21,10 @@ type Tables struct {
 	Maps []Table
 	// Skipped says for each map (with the @) that could not be decoded why.
 	Skipped map[string]string
+	// Full holds the capacity of each map (with the @) that holds as many
+	// entries as it can, decoded or not. An entry is a key, or one bucket of a
+	// key's histogram. Of scalar maps nothing is said.
+	Full map[string]int
 }
 
 // Table is one decoded map.
@@ -70,7 +74,7 @@ func decode(raws []Raw, s *script.Script, version string, memoOf func(*Raw) *mem
 		return nil, fmt.Errorf("%w: %q", ErrUnverified, version)
 	}
 	found, skipped := pair(raws, s.Maps)
-	t := &Tables{Verified: d.verified, Skipped: skipped}
+	t := &Tables{Verified: d.verified, Skipped: skipped, Full: map[string]int{}}
 	seen := map[string]bool{}
 	for i := range s.Maps {
 		m := &s.Maps[i]
@@ -79,6 +83,9 @@ func decode(raws []Raw, s *script.Script, version string, memoOf func(*Raw) *mem
 			continue
 		}
 		seen[m.Name] = true
+		if r.full() {
+			t.Full[m.Name] = int(r.Capacity)
+		}
 		table, err := decodeMap(r, m, d, memoOf(r))
 		if err != nil {
 			skipped[m.Name] = err.Error()

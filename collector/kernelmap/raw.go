@@ -42,6 +42,15 @@ func (r *Raw) perCPU() bool {
 	return r.Type == typePerCPUHash || r.Type == typePerCPUArray || r.Type == typeLRUPerCPUHash
 }
 
+// full tells whether there is no place for one key more.
+func (r *Raw) full() bool {
+	switch r.Type {
+	case typeHash, typePerCPUHash:
+		return r.Capacity > 1 && r.Count >= int(r.Capacity)
+	}
+	return false
+}
+
 // cell is the size of one CPU's value in a per-CPU map.
 func (r *Raw) cell() int { return (int(r.ValueSize) + 7) &^ 7 }
 

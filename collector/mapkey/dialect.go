@@ -14,6 +14,9 @@ type Dialect struct {
 	// MislabelsLhist: the overflow bucket of lhist() is printed as beginning at
 	// max, also where the last whole step ends before it (before 0.24).
 	MislabelsLhist bool
+	// SilentWhenFull: keys that a full map has no place for are left out without
+	// a word (before 0.23, which says so by default).
+	SilentWhenFull bool
 	// DoubleEscapeUnknown: the version is not known, so a backslash in a key
 	// may be bpftrace's own second escape (0.22 and 0.23).
 	DoubleEscapeUnknown bool
@@ -31,5 +34,5 @@ func DialectOf(version string) Dialect {
 		return Dialect{Version: v, DropsSpaces: true, DoubleEscapeUnknown: true}
 	}
 	new := ma > 0 || mi >= 24
-	return Dialect{Version: v, DropsSpaces: new, MislabelsLhist: !new}
+	return Dialect{Version: v, DropsSpaces: new, MislabelsLhist: !new, SilentWhenFull: ma == 0 && mi < 23}
 }
