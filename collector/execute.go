@@ -198,9 +198,9 @@ func (r *Runner) bpftrace(ctx context.Context, sudo bool, l policy.Limits) (*exe
 func (r *Runner) read(run *Run, proc *executor.Process, over chan<- Diagnostic) error {
 	out := proc.Output()
 	rd := parser.NewReader(out, parser.WithVersion(run.version))
+	rd.SkipText(run.skipsText())
 	limited := false
 	for {
-		rd.SkipText(run.skipsText())
 		if !rd.Scan() {
 			return rd.Err()
 		}

@@ -71,21 +71,19 @@ func (f *fold) record(rec *parser.Record) bool {
 			f.log.skip()
 			return true
 		}
-		f.log.add(f.logged(rec))
+		// A printf is kept without its fields. Taking text apart costs more than
+		// reading it, and of a flood few lines are ever looked at.
+		switch {
+		case rec.Bytes != nil:
+			f.log.addText(rec.Bytes)
+		case rec.Type == parser.TypePrintf:
+			f.log.add(Event{Type: rec.Type.String(), Data: parser.Text(rec.Text)})
+		default:
+			ev, _ := f.Event(rec)
+			f.log.add(ev)
+		}
 	}
 	return true
-}
-
-// logged is the event of a record as the log keeps it: without the fields of
-// a printf. Taking text apart costs more than reading it, and of a flood
-// few lines are ever looked at.
-func (f *fold) logged(rec *parser.Record) (ev Event, size int) {
-	if rec.Type == parser.TypePrintf {
-		ev = Event{Type: rec.Type.String(), Data: parser.Text(rec.Text)}
-		return ev, eventSize(ev)
-	}
-	ev, _ = f.Event(rec)
-	return ev, eventSize(ev)
 }
 
 // result gives the state of the fold, without events; tables are the kernel's

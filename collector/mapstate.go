@@ -79,8 +79,7 @@ func (f *fold) mapEvents(prints []mapPrint) {
 		}
 		m, left := f.buildMap(p, nil)
 		f.rowsLeftOut += left
-		ev := Event{Type: p.typ.String(), Map: &m}
-		f.log.add(ev, eventSize(ev))
+		f.log.add(Event{Type: p.typ.String(), Map: &m})
 	}
 }
 
@@ -130,7 +129,7 @@ func (f *fold) prints(name string) bool {
 // kernel's last state tells, where keys were never removed in between.
 func (f *fold) upgradeEvents(tables *kernelmap.Tables) {
 	for i := f.log.head; i < len(f.log.events); i++ {
-		if ev := &f.log.events[i]; ev.Map != nil {
+		if ev := &f.log.events[i].Event; ev.Map != nil {
 			m := *ev.Map // readers of the live Result hold the old one
 			m.Rows = slices.Clone(m.Rows)
 			f.upgradeRows(&m, table(tables, m.Name))

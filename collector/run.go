@@ -146,15 +146,12 @@ func (r *Run) untold(cursor int64) (*Result, int64) {
 	return &res, next
 }
 
-// skipsText tells whether nobody wants the text of what is printed: the
-// events that are kept are there, and there is no sink.
+// skipsText tells whether no sink wants the text of what is printed.
 func (r *Run) skipsText() bool {
-	if len(r.sinks) > 0 || r.script.Snapshots {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.fold.log.wants()
+	return !slices.ContainsFunc(r.sinks, func(s Sink) bool {
+		t, ok := s.(Textless)
+		return !ok || !t.SkipsText()
+	})
 }
 
 // Now is Result with the maps of a live run as they are at this moment, where

@@ -79,6 +79,13 @@ type Sink interface {
 	End(res *Result)
 }
 
+// A Textless sink can say that it does not read the text of printf records,
+// which costs an allocation each. It is asked once, after Begin.
+type Textless interface {
+	Sink
+	SkipsText() bool
+}
+
 // Observer makes a Sink for a run that begins, or nil for one it does not
 // want to hear of.
 type Observer func(s Script) Sink

@@ -305,10 +305,10 @@ func (c *collecting) record(rec *parser.Record) bool {
 	switch {
 	case c.ended:
 		return false
-	case rec.Type == parser.TypePrintf && c.way == appended && rec.Text == c.begin:
+	case rec.Type == parser.TypePrintf && c.way == appended && says(rec, c.begin):
 		c.open = true
 		return true
-	case rec.Type == parser.TypePrintf && c.way == appended && rec.Text == c.end:
+	case rec.Type == parser.TypePrintf && c.way == appended && says(rec, c.end):
 		c.ended = true
 		close(c.done)
 		return true
@@ -321,6 +321,11 @@ func (c *collecting) record(rec *parser.Record) bool {
 		return true
 	}
 	return false
+}
+
+// says tells whether a printf printed this text.
+func says(rec *parser.Record, text string) bool {
+	return rec.Text == text || string(rec.Bytes) == text
 }
 
 // tableMap makes a Map of what the kernel holds.

@@ -125,7 +125,9 @@ func plainPrintf(b []byte, rec *Record, skipText bool) bool {
 		b[slash] = '\n'
 	}
 	rec.Type = TypePrintf
-	if !skipText {
+	if skipText {
+		rec.Bytes = b
+	} else {
 		rec.Text = string(b)
 	}
 	return true

@@ -84,9 +84,10 @@ func NewReader(src io.Reader, opts ...Option) *Reader {
 	return r
 }
 
-// SkipText says that the text of printf messages is not wanted from the next
-// Scan on, or wanted again: it costs an allocation per line. Where it is not,
-// Text may be empty; all else is read and checked as before.
+// SkipText says that the text of printf messages is not wanted as a string
+// from the next Scan on, or wanted again: it costs an allocation per line. Where
+// it is not, Text may be empty and Bytes hold it instead; all else is read and
+// checked as before.
 func (r *Reader) SkipText(skip bool) { r.skipText = skip }
 
 // Record returns the record of the last Scan. It is overwritten by the next;

@@ -136,3 +136,32 @@ func TestUnquote(t *testing.T) {
 		}
 	}
 }
+
+// SkipText changes where the text of a printf is, and nothing else.
+func TestSkipText(t *testing.T) {
+	const stream = `{"type": "printf", "data": "plain\n"}
+{"type": "printf", "data": ""}
+{"type": "printf", "data": "\u0041 \"quoted\"\n"}
+{"type": "printf", "data": "no end of line"}
+{"type": "time", "data": "10:00\n"}
+`
+	whole, skipped := NewReader(strings.NewReader(stream)), NewReader(strings.NewReader(stream))
+	skipped.SkipText(true)
+	plain := 0
+	for whole.Scan() {
+		if !skipped.Scan() {
+			t.Fatal("a record is missing")
+		}
+		w, s := *whole.Record(), *skipped.Record()
+		if s.Bytes != nil {
+			plain++
+			s.Text, s.Bytes = string(s.Bytes), nil
+		}
+		if s.Text != w.Text || s.Type != w.Type || s.Line != w.Line || s.Offset != w.Offset || w.Bytes != nil {
+			t.Errorf("%+v, want %+v", s, w)
+		}
+	}
+	if skipped.Scan() || plain < 3 {
+		t.Errorf("%d plain lines", plain)
+	}
+}

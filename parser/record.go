@@ -75,6 +75,9 @@ type Record struct {
 	// Text holds the exact bytes of text messages (it may not be valid
 	// UTF-8), or the raw line of an unknown or malformed one.
 	Text string
+	// Bytes holds the text of a printf in place of Text where SkipText was
+	// asked for. It is valid until the next Scan.
+	Bytes []byte
 	// Value is set for TypeValue, TypeTestResult and TypeBenchmark.
 	Value Value
 	// Map is set for TypeMap, TypeHist, TypeStats and TypeTSeries.

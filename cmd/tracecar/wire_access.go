@@ -75,6 +75,9 @@ func (a *auditSink) Begin(info collector.RunInfo) { a.entry.Run = info.ID }
 
 func (a *auditSink) Record(rec *parser.Record) { a.output = rec.Offset }
 
+// SkipsText implements collector.Textless.
+func (a *auditSink) SkipsText() bool { return true }
+
 func (a *auditSink) End(res *collector.Result) {
 	if res.Status == collector.StatusRefused {
 		for _, d := range res.Diagnostics {

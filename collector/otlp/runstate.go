@@ -139,6 +139,9 @@ func (r *runState) Record(rec *parser.Record) {
 	}
 }
 
+// SkipsText implements collector.Textless: only logs and spans are made of text.
+func (r *runState) SkipsText() bool { return r.events == nil && r.logs == nil }
+
 // End implements collector.Sink.
 func (r *runState) End(res *collector.Result) {
 	r.stats.end(res)
