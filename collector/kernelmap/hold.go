@@ -27,6 +27,9 @@ const (
 	pollSlow = 20 * time.Millisecond
 	// fastFor is how long after the start polling is fast.
 	fastFor = 3 * time.Second
+	// calmAfter is how long after the last map polling is slow, where the probes
+	// are attached: a script that counts system calls sees each of the polls.
+	calmAfter = 50 * time.Millisecond
 	// settleFor is how long watching goes on after Attached and the last new
 	// map; all maps are made at once. 0.17 and 0.23 say attached_probes before
 	// they make them, so up to emptyFor the first one is waited for.
@@ -148,11 +151,19 @@ func (h *Holder) watch(ctx context.Context) {
 			return
 		}
 		wait := pollFast
-		if time.Now().After(fastUntil) {
+		if time.Now().After(fastUntil) || attached == nil && h.calm() {
 			wait = pollSlow
 		}
 		timer.Reset(wait)
 	}
+}
+
+// calm tells whether the last map was found a while ago: they are made at
+// the same time.
+func (h *Holder) calm() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.maps) > 0 && time.Since(h.maps[len(h.maps)-1].since) > calmAfter
 }
 
 // settled tells whether all maps are held, as far as time can tell.
