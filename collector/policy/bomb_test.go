@@ -53,7 +53,7 @@ func TestBombs(t *testing.T) {
 			}
 			start := time.Now()
 			d := policy.Check(t.Context(), role, s, policy.Request{Args: []string{"a"}}, few)
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("%s: %v", name, took)
 			} else if testing.Verbose() {
 				t.Logf("%s: %v, %d violations", name, took.Round(time.Millisecond), len(d.Violations))
