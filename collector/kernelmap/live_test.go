@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tracecar/collector/executor/executortest"
 	"tracecar/parser"
 )
@@ -63,11 +65,16 @@ func start(t testing.TB, path, script string, stop <-chan struct{}, args ...stri
 			_ = cmd.Process.Signal(os.Interrupt)
 		case <-time.After(time.Minute):
 		}
-		select {
-		case <-ended:
-		case <-time.After(time.Minute):
-			_ = cmd.Process.Kill()
+		for range 6 {
+			select {
+			case <-ended:
+				return
+			case <-time.After(10 * time.Second):
+				// 0.17 loses a signal that comes while it attaches its probes.
+				_ = cmd.Process.Signal(unix.SIGTERM)
+			}
 		}
+		_ = cmd.Process.Kill()
 	}()
 	return h, func() run {
 		t.Helper()
