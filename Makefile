@@ -19,9 +19,10 @@ run: ## install what is missing, build, trace the live kernel and show the resul
 
 # One program in two files: the commands that serve need libraries that take longer to initialise than a
 # one-shot run may, so bin/tracecar is built without them and hands over to bin/tracecar-server beside it.
+# grpcnotrace leaves out pages for debugging that nothing here serves, and with them html/template.
 build: ## build bin/tracecar and bin/tracecar-server
 	CGO_ENABLED=0 $(GO) build -trimpath -tags light -ldflags '$(LDFLAGS)' -o bin/tracecar ./cmd/tracecar
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tracecar-server ./cmd/tracecar
+	CGO_ENABLED=0 $(GO) build -trimpath -tags grpcnotrace -ldflags '$(LDFLAGS)' -o bin/tracecar-server ./cmd/tracecar
 
 test: ## all tests; what this machine cannot run is skipped, counted and named
 	@sh .ci/test.sh

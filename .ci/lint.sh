@@ -36,7 +36,23 @@ shells() {
   fi
 }
 
+# A call of reflect's Method with a name the linker cannot know (text/template has one) makes it keep every
+# exported method of every type: 4 MB more program, 7 MB more resident memory in a daemon at rest.
+pruned() {
+  out=$(mktemp -d) kept=
+  for tags in light grpcnotrace; do
+    CGO_ENABLED=0 "$GO" build -tags "$tags" -ldflags=-dumpdep -o "$out/tracecar" ./cmd/tracecar > "$out/links" 2>&1
+    grep -q '^main.main -> ' "$out/links" || kept="$kept
+-tags $tags: the linker does not say what it links: $(head -n 3 "$out/links")"
+    ! by=$(grep -m 1 '<ReflectMethod> -> reflect' "$out/links") || kept="$kept
+-tags $tags: $by"
+  done
+  rm -r "$out"
+  [ -z "$kept" ] || { printf 'every method is kept by%s\n' "$kept"; return 1; }
+}
+
 lint gofmt formatted
+lint "methods nobody calls" pruned
 lint "go vet" "$GO" vet ./...
 lint "go vet, light" "$GO" vet -tags light ./cmd/tracecar
 lint "testreport" "$GO" test .ci/testreport.go .ci/testreport_test.go # ./... leaves .ci out

@@ -96,7 +96,6 @@ Exit codes: 0 the script ended or its time was up, 1 it failed, 2 wrong usage,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.SetVersionTemplate("tracecar {{.Version}}\n")
 	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newLibrary(), newWatch(), newAudit(), newSudoers())
 	root.AddCommand(serverCommands()...)
 	return root
