@@ -112,7 +112,7 @@ func (f *fold) printedByScript(state *parser.MapState, tables *kernelmap.Tables)
 		}
 	}
 	t := table(tables, state.Name)
-	return t != nil && !t.Truncated && len(t.Rows) == 0 && len(state.Rows) > 0
+	return t != nil && !t.Truncated && t.Rows.Len() == 0 && len(state.Rows) > 0
 }
 
 // prints tells whether the script prints the whole map itself.

@@ -144,7 +144,7 @@ func readable(t *kernelmap.Table) bool {
 	if t == nil || t.Truncated {
 		return false
 	}
-	for _, row := range t.Rows {
+	for _, row := range t.Rows.All() {
 		if row.Opaque || row.Unsure {
 			return false
 		}
@@ -291,7 +291,7 @@ func filled(tables *kernelmap.Tables) map[string]bool {
 		return names
 	}
 	for i := range tables.Maps {
-		if t := &tables.Maps[i]; len(t.Rows) > 0 {
+		if t := &tables.Maps[i]; t.Rows.Len() > 0 {
 			names[t.Name] = true
 		}
 	}
@@ -330,17 +330,16 @@ func says(rec *parser.Record, text string) bool {
 
 // tableMap makes a Map of what the kernel holds.
 func (t *Translator) tableMap(tab *kernelmap.Table, sm *script.Map) Map {
-	m := Map{Name: tab.Name, Kind: string(sm.Kind), Keys: []string{}, Rows: make([]Row, 0, len(tab.Rows))}
+	m := Map{Name: tab.Name, Kind: string(sm.Kind), Keys: []string{}, Rows: make([]Row, 0, tab.Rows.Len())}
 	if tab.Keyed {
 		m.Keys = keyNames(sm)
 	}
 	parts := 0
-	for i := range tab.Rows {
-		parts += len(tab.Rows[i].Key)
+	for _, row := range tab.Rows.All() {
+		parts += len(row.Key)
 	}
 	keys := make([]parser.Value, 0, parts) // of all rows, in one piece
-	for i := range tab.Rows {
-		row := &tab.Rows[i]
+	for _, row := range tab.Rows.All() {
 		r := Row{Value: typedValue(sm, row.Value)}
 		if tab.Keyed {
 			from := len(keys)

@@ -157,7 +157,7 @@ func agree(t *testing.T, c testCase, version string, raws []Raw, json []byte) {
 	for _, table := range tables.Maps {
 		st := printed[table.Name]
 		if st == nil {
-			if len(table.Rows) > 0 {
+			if table.Rows.Len() > 0 {
 				t.Errorf("%s: not printed, but the kernel has %s", table.Name, show(table.Rows))
 			}
 			continue
@@ -169,7 +169,7 @@ func agree(t *testing.T, c testCase, version string, raws []Raw, json []byte) {
 			}
 		}
 		used := make([]bool, len(st.Rows))
-		for _, row := range table.Rows {
+		for _, row := range table.Rows.All() {
 			found := false
 			for i, p := range st.Rows {
 				if used[i] || !Match(version, row.Key, p.Key) || !d.agrees(row, p.Value) {
@@ -182,7 +182,7 @@ func agree(t *testing.T, c testCase, version string, raws []Raw, json []byte) {
 				break
 			}
 			if !found {
-				t.Errorf("%s: no such row printed: %s\nprinted: %+v", table.Name, show([]Row{row}), st.Rows)
+				t.Errorf("%s: no such row printed: %s\nprinted: %+v", table.Name, show(RowsOf([]Row{row})), st.Rows)
 			}
 		}
 		for i, p := range st.Rows {
@@ -205,9 +205,9 @@ func unsureKey(parts []Part) bool {
 	return false
 }
 
-func show(rows []Row) string {
+func show(rows Rows) string {
 	var b strings.Builder
-	for _, r := range rows {
+	for _, r := range rows.All() {
 		for _, p := range r.Key {
 			fmt.Fprintf(&b, "%v(opaque %v, unsure %v) ", p.Value, p.Opaque, p.Unsure)
 		}

@@ -35,34 +35,18 @@ type Table struct {
 	// none where the map was never written.
 	Keyed bool
 	// Rows in the kernel's order, which means nothing.
-	Rows []Row
+	Rows Rows
 	// Truncated says that the dump did not hold all entries: rows are missing
 	// and histograms may lack buckets.
 	Truncated bool
-}
-
-// Row is one element of a map.
-type Row struct {
-	// Key has one part per element of the key as the script writes it.
-	Key []Part
-	// Value is typed as parser types what bpftrace prints: KindBuckets for
-	// hist and lhist, KindStats for stats; an integer for count, sum, min,
-	// max and avg; KindNone where Opaque is set.
-	Value parser.Value
-	// Opaque says that bpftrace formats the value itself (a stack, a symbol,
-	// an address): take it from its JSON.
-	Opaque bool
-	// Unsure says that the script does not tell the value's type, or not
-	// whether it is signed where that matters: prefer its JSON.
-	Unsure bool
 }
 
 // Decode turns what Dump read into typed tables, by what the script says
 // about its maps. It fails with ErrUnverified for versions whose layouts it
 // does not know; a map that it cannot decode is left out and named in Skipped.
 //
-// A row costs 48 bytes and 32 per key part, texts once; histograms have at most
-// 4 Mi buckets per map. raws is not kept.
+// A row costs up to 48 bytes and 32 per key part, texts once; histograms have
+// at most 4 Mi buckets per map. raws is not kept.
 func Decode(raws []Raw, s *script.Script, version string) (*Tables, error) {
 	return decode(raws, s, version, func(*Raw) *memo { return nil })
 }
@@ -105,6 +89,9 @@ type mapDecoder struct {
 	// keySize is the bytes of the script's key; what follows it is a bucket
 	// number, or in 0.17 the half of an avg or stats.
 	keySize int
+	fit     fit
+	known   [][]Part // the keys that are known from the last look, nil where not
+	same    bool     // these are all
 	slab    []Part
 	checks  int // see layout
 	texts   interned
@@ -135,17 +122,21 @@ func decodeMap(r *Raw, m *script.Map, d dialect, memo *memo) (*Table, error) {
 	}
 	t := &Table{Name: m.Name, Kind: m.Kind, Keyed: len(m.Keys) > 0, Truncated: r.Truncated}
 	var err error
+	var rows []Row
 	switch {
 	case m.Kind == script.KindHist || m.Kind == script.KindLhist:
-		t.Rows, err = dec.histograms()
+		rows, err = dec.histograms()
 	case m.Kind == script.KindTSeries:
-		t.Rows = dec.series()
+		rows = dec.series()
 	case dec.tailed():
-		t.Rows, err = dec.halves()
+		rows, err = dec.halves()
 	default:
 		t.Rows, err = dec.plain()
 	}
-	if err == nil && !t.Keyed && len(t.Rows) > 1 {
+	if rows != nil {
+		t.Rows = RowsOf(rows)
+	}
+	if err == nil && !t.Keyed && t.Rows.Len() > 1 {
 		err = errors.New("a map without key has several entries")
 	}
 	return t, err
@@ -184,7 +175,7 @@ func (r *Raw) value(i int) []byte { return r.Values[i*r.Stride() : (i+1)*r.Strid
 // compileKey finds out where the key's parts are.
 func (dec *mapDecoder) compileKey() error {
 	parts := dec.m.Keys
-	if len(parts) == 0 {
+	if len(parts) == 0 || dec.memo.recall(dec) {
 		return nil
 	}
 	l := dec.raw.Key
@@ -195,6 +186,9 @@ func (dec *mapDecoder) compileKey() error {
 		}
 	} else if len(parts) == 1 {
 		l = &Layout{Kind: LayoutStruct, Size: l.Size, Fields: []LayoutField{{Layout: l}}}
+	}
+	if dec.fit.Layout == nil {
+		dec.fit = fit{Layout: l, known: true}
 	}
 	if l.Kind != LayoutStruct || len(l.Fields) != len(parts) {
 		return fmt.Errorf("the kernel's key does not have the script's %d parts", len(parts))
@@ -223,11 +217,12 @@ func (dec *mapDecoder) solveKey() (*Layout, error) {
 			shapes[i].exprs = []string{k.Expr}
 		}
 	}
-	l, err := dec.layout(shapes, dec.keySize, true, func(i int) []byte { return dec.raw.key(i)[:dec.keySize] })
+	f, err := dec.layout(shapes, dec.keySize, true, func(i int) []byte { return dec.raw.key(i)[:dec.keySize] })
 	if err != nil {
 		return nil, fmt.Errorf("layout of its key: %w", err)
 	}
-	return l, nil
+	dec.fit = f
+	return f.Layout, nil
 }
 
 func shapeOf(t script.Type) shape {

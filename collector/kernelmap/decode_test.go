@@ -96,7 +96,7 @@ func TestSolveByEntries(t *testing.T) {
 		t.Fatal(err, tables.Skipped)
 	}
 	got := ""
-	for _, r := range tables.Maps[0].Rows {
+	for _, r := range tables.Maps[0].Rows.All() {
 		got += keyText(r.Key) + "; "
 	}
 	if want := `"ab" 7 "x y" ; "" 1099511627779 "z" ; "longer text" -1 "" ; `; got != want {

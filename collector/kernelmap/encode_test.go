@@ -102,7 +102,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		for _, m := range tables.Maps {
-			for _, r := range m.Rows {
+			for _, r := range m.Rows.All() {
 				if text, ok := Render(version, r.Key); ok && len(r.Key) > 0 && !Match(version, r.Key, text) {
 					t.Errorf("%s prints %q, and does not match it", m.Name, text)
 				}

@@ -37,7 +37,7 @@ func TestLiveHoldNeverMisses(t *testing.T) {
 				_, wait := start(t, path, shortLived, nil)
 				r := wait()
 				tables, err := Decode(r.raws, script.Parse(shortLived), version)
-				if err != nil || len(tables.Maps) != 2 || len(tables.Maps[0].Rows) != 2 || len(tables.Maps[1].Rows) != 1 {
+				if err != nil || len(tables.Maps) != 2 || tables.Maps[0].Rows.Len() != 2 || tables.Maps[1].Rows.Len() != 1 {
 					t.Fatalf("run %d: %v %+v", i, err, tables)
 				}
 			}
@@ -70,8 +70,8 @@ func count(t *testing.T, h *Holder, version string) int64 {
 		t.Fatal(err)
 	}
 	for _, m := range tables.Maps {
-		if m.Name == "@n" && len(m.Rows) == 1 {
-			n, _ := m.Rows[0].Value.Int64()
+		if m.Name == "@n" && m.Rows.Len() == 1 {
+			n, _ := m.Rows.At(0).Value.Int64()
 			return n
 		}
 	}
@@ -186,11 +186,11 @@ func TestLiveDumpBounds(t *testing.T) {
 			if err != nil || len(tables.Maps) != 2 {
 				t.Fatal(err, tables)
 			}
-			if a := tables.Maps[0]; len(a.Rows) != 2 || !a.Truncated {
-				t.Errorf("%d rows, truncated %v", len(a.Rows), a.Truncated)
+			if a := tables.Maps[0]; a.Rows.Len() != 2 || !a.Truncated {
+				t.Errorf("%d rows, truncated %v", a.Rows.Len(), a.Truncated)
 			}
-			if b := tables.Maps[1]; len(b.Rows) != 1 || b.Truncated {
-				t.Errorf("%d rows, truncated %v", len(b.Rows), b.Truncated)
+			if b := tables.Maps[1]; b.Rows.Len() != 1 || b.Truncated {
+				t.Errorf("%d rows, truncated %v", b.Rows.Len(), b.Truncated)
 			}
 			wait()
 		})
@@ -308,7 +308,7 @@ func TestLiveDumpOfBusyMaps(t *testing.T) {
 				if err != nil || len(tables.Skipped) > 0 {
 					t.Fatal(err, tables.Skipped)
 				}
-				n, _ := tables.Maps[0].Rows[0].Value.Uint64()
+				n, _ := tables.Maps[0].Rows.At(0).Value.Uint64()
 				if n < before {
 					t.Errorf("@all fell from %d to %d", before, n)
 				}

@@ -32,10 +32,10 @@ func Join(version string, t *Table, printed []parser.Row) []Joined {
 	}
 	switch {
 	case !t.Keyed:
-		if len(printed) == 1 && len(t.Rows) == 1 {
-			j.out[0].Key, j.out[0].Value = []Part{}, d.better(t.Rows[0], printed[0].Value)
+		if len(printed) == 1 && t.Rows.Len() == 1 {
+			j.out[0].Key, j.out[0].Value = []Part{}, d.better(t.Rows.At(0), printed[0].Value)
 		}
-	case slices.ContainsFunc(t.Rows, func(r Row) bool { return opaqueKey(r.Key) }):
+	case slices.ContainsFunc(t.Rows.keys, opaqueKey):
 		j.opaque()
 	default:
 		j.sure()
@@ -68,15 +68,15 @@ func (j *joiner) sure() {
 		}
 		first[j.printed[i].Key] = int32(i)
 	}
-	nextRow := make([]int32, len(j.t.Rows))
+	nextRow := make([]int32, j.t.Rows.Len())
 	var buf []byte
-	for r := range j.t.Rows {
+	for r, key := range j.t.Rows.keys {
 		var head int32
 		var ok bool
-		if buf, ok = j.d.appendKey(buf[:0], j.t.Rows[r].Key); ok {
+		if buf, ok = j.d.appendKey(buf[:0], key); ok {
 			head, ok = first[string(buf)]
 		} else {
-			head, ok = j.oneOf(first, j.d.texts(j.t.Rows[r].Key))
+			head, ok = j.oneOf(first, j.d.texts(key))
 		}
 		if ok {
 			nextRow[r], rows[head] = rows[head], int32(r)
@@ -86,7 +86,7 @@ func (j *joiner) sure() {
 		switch {
 		case r < 0:
 		case next[head] < 0 && nextRow[r] < 0 && !j.t.Truncated:
-			j.pair(head, j.t.Rows[r])
+			j.pair(head, j.t.Rows.At(int(r)))
 		default:
 			j.group(chain(next, int32(head)), chain(nextRow, r))
 		}
@@ -126,11 +126,11 @@ func (j *joiner) group(printed, rows []int32) {
 		return
 	}
 	if len(rows) > 1 || j.t.Truncated {
-		if slices.ContainsFunc(rows, func(r int32) bool { return j.t.Rows[r].Opaque }) {
+		if slices.ContainsFunc(rows, func(r int32) bool { return j.t.Rows.At(int(r)).Opaque }) {
 			return // values that only bpftrace can read tell nothing apart
 		}
 		for i, p := range printed {
-			at := slices.IndexFunc(rows[i:], func(r int32) bool { return j.d.agrees(j.t.Rows[r], j.printed[p].Value) })
+			at := slices.IndexFunc(rows[i:], func(r int32) bool { return j.d.agrees(j.t.Rows.At(int(r)), j.printed[p].Value) })
 			if at < 0 {
 				return
 			}
@@ -138,7 +138,7 @@ func (j *joiner) group(printed, rows []int32) {
 		}
 	}
 	for i, p := range printed {
-		j.pair(int(p), j.t.Rows[rows[i]])
+		j.pair(int(p), j.t.Rows.At(int(rows[i])))
 	}
 }
 

@@ -16,11 +16,11 @@ type pattern struct {
 func (j *joiner) opaque() {
 	byKey := map[string]*pattern{}
 	var all []*pattern
-	for r, row := range j.t.Rows {
-		id := identity(row.Key)
+	for r, key := range j.t.Rows.keys {
+		id := identity(key)
 		p := byKey[id]
 		if p == nil {
-			p = &pattern{key: row.Key}
+			p = &pattern{key: key}
 			byKey[id] = p
 			all = append(all, p)
 		}
@@ -48,7 +48,7 @@ func (j *joiner) opaque() {
 		}
 		j.out[i].Key = key
 		if r := j.like(fit[0], i); r >= 0 {
-			j.out[i].Value = j.d.better(j.t.Rows[r], printed.Value)
+			j.out[i].Value = j.d.better(j.t.Rows.At(r), printed.Value)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (j *joiner) like(p *pattern, i int) int {
 		if j.tries++; j.tries > joinTries {
 			return -1
 		}
-		if j.d.agrees(j.t.Rows[r], j.printed[i].Value) {
+		if j.d.agrees(j.t.Rows.At(r), j.printed[i].Value) {
 			return r
 		}
 	}

@@ -102,11 +102,11 @@ func TestJoinKeepsOpaqueText(t *testing.T) {
 
 // TestJoinLeavesOpen: what could be several rows is no row.
 func TestJoinLeavesOpen(t *testing.T) {
-	table := &Table{Keyed: true, Rows: []Row{
+	table := &Table{Keyed: true, Rows: RowsOf([]Row{
 		{Key: []Part{{Value: parser.Text("a b")}}, Value: parser.Int(1)},
 		{Key: []Part{{Value: parser.Text("ab")}}, Value: parser.Int(2)},
 		{Key: []Part{{Value: parser.Text("c")}}, Value: parser.Int(3)},
-	}}
+	})}
 	got := Join("0.27.1", table, []parser.Row{
 		{Key: "ab", Value: parser.Int(7)}, {Key: "ab", Value: parser.Int(8)}, // both have changed since
 		{Key: "c", Value: parser.Int(9)}, {Key: "d", Value: parser.Int(3)},
@@ -127,7 +127,7 @@ func TestJoinOfOpaqueKeysLeavesOpen(t *testing.T) {
 	row := func(name string, n int64) Row {
 		return Row{Key: []Part{{Opaque: true}, text(name)}, Value: parser.Int(n)}
 	}
-	table := &Table{Keyed: true, Rows: []Row{row("x y", 5), row("xy", 5), row("x  y", 6), row("z", 5), row("z", 7)}}
+	table := &Table{Keyed: true, Rows: RowsOf([]Row{row("x y", 5), row("xy", 5), row("x  y", 6), row("z", 5), row("z", 7)})}
 	got := Join("0.27.1", table, []parser.Row{
 		{Key: "f,xy", Value: parser.Int(5)}, {Key: "g,xy", Value: parser.Int(5)}, {Key: "h,xy", Value: parser.Int(6)},
 		{Key: "a,z", Value: parser.Int(5)}, {Key: "b,z", Value: parser.Int(8)},
@@ -142,9 +142,9 @@ func TestJoinOfOpaqueKeysLeavesOpen(t *testing.T) {
 // TestJoinNeedsAllOfAGroup: "a b" went from 1 to 2 and "ab" from 2 to 3
 // between the print and the dump; the 2 must not join the wrong one.
 func TestJoinNeedsAllOfAGroup(t *testing.T) {
-	table := &Table{Keyed: true, Rows: []Row{
+	table := &Table{Keyed: true, Rows: RowsOf([]Row{
 		{Key: []Part{text("a b")}, Value: parser.Int(2)}, {Key: []Part{text("ab")}, Value: parser.Int(3)},
-	}}
+	})}
 	for _, j := range Join("0.27.1", table, []parser.Row{{Key: "ab", Value: parser.Int(1)}, {Key: "ab", Value: parser.Int(2)}}) {
 		if j.Key != nil {
 			t.Errorf("joined %s = %v", keyText(j.Key), j.Value)
@@ -155,11 +155,11 @@ func TestJoinNeedsAllOfAGroup(t *testing.T) {
 // Two keys that print alike, with values that only bpftrace reads: nothing
 // tells which is which.
 func TestJoinLeavesAlikeOpaqueRowsOpen(t *testing.T) {
-	table := &Table{Keyed: true, Rows: []Row{
+	table := &Table{Keyed: true, Rows: RowsOf([]Row{
 		{Key: []Part{{Value: parser.Text("a b")}}, Opaque: true},
 		{Key: []Part{{Value: parser.Text("ab")}}, Opaque: true},
 		{Key: []Part{{Value: parser.Text("c d")}}, Opaque: true},
-	}}
+	})}
 	points := parser.PointsOf([]parser.Point{{UnixNano: 1, Value: parser.Int(1)}})
 	got := Join("0.27.1", table, []parser.Row{{Key: "ab", Value: points}, {Key: "cd", Value: points}, {Key: "ab", Value: points}})
 	if got[0].Key != nil || got[2].Key != nil || got[1].Key == nil || got[1].Key[0].Value.Text() != "c d" || !got[1].Value.Equal(points) {

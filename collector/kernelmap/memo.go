@@ -2,62 +2,69 @@ package kernelmap
 
 import (
 	"bytes"
-	"slices"
+
+	"tracecar/parser/script"
 )
 
 // memo remembers the keys of a map's last look. Most of them are there again
 // at the next, in the same order, as a hash never moves its entries: what has
 // the same bytes needs not be decoded, nor put anywhere, again.
 type memo struct {
-	keys  []byte // as they were dumped; not shared
-	rows  []Row  // as they were decoded
-	cells []cell // by which
+	of     *script.Map
+	keys   []byte   // as they were dumped; not shared
+	parts  [][]Part // as they were decoded
+	cells  []cell   // by which
+	layout fit      // and why
 }
 
 // passOver is how many keys that have gone, one after the other, do no harm.
 const passOver = 7
 
-// known walks along what a memo remembers.
-type known struct {
-	keys []byte
-	rows []Row
-}
-
-// knows returns what can be taken over: nothing where keys are now decoded
-// otherwise, as layouts that are worked out may change with the entries.
-func (m *memo) knows(dec *mapDecoder) known {
-	if m == nil || len(dec.keys) == 0 || !slices.EqualFunc(m.cells, dec.keys, cell.equal) {
-		return known{}
+// recall takes over from the last look what it can: the keys that were there,
+// and how keys are read. False says that how keys are read must be worked out from all of them.
+func (m *memo) recall(dec *mapDecoder) bool {
+	if m == nil || m.of != dec.m || len(m.keys) != len(m.parts)*int(dec.raw.KeySize) {
+		return false
 	}
-	return known{m.keys, m.rows}
+	if bytes.Equal(m.keys, dec.raw.Keys) {
+		dec.known, dec.same = m.parts, true
+	} else if dec.known = m.match(dec); dec.known == nil {
+		return false
+	}
+	dec.keys, dec.fit = m.cells, m.layout
+	return true
 }
 
-// key returns the decoded key of these bytes, or nil. Between two looks keys
-// come and go: one that has gone is passed over, one that is new changes nothing.
-func (k *known) key(b []byte) []Part {
-	n := len(b)
-	for skip := range passOver + 1 {
-		if len(k.rows) <= skip {
-			break
+// match finds the keys among those remembered, nil for those that are not. Between two looks keys
+// come and go: one that has gone is passed over, one that is new changes
+// nothing, as long as it does not speak against the layout: then match returns nil.
+func (m *memo) match(dec *mapDecoder) [][]Part {
+	known := make([][]Part, dec.raw.Count)
+	keys, old, n := m.keys, m.parts, int(dec.raw.KeySize)
+next:
+	for i := range known {
+		b := dec.raw.key(i)
+		for skip := range min(passOver+1, len(old)) {
+			if bytes.Equal(b, keys[skip*n:(skip+1)*n]) {
+				known[i] = old[skip]
+				keys, old = keys[(skip+1)*n:], old[skip+1:]
+				continue next
+			}
 		}
-		if bytes.Equal(b, k.keys[skip*n:(skip+1)*n]) {
-			key := k.rows[skip].Key
-			k.keys, k.rows = k.keys[(skip+1)*n:], k.rows[skip+1:]
-			return key
+		if !m.layout.holds(b) {
+			return nil
 		}
 	}
-	return nil
+	return known
 }
 
-// keep remembers rows, whose keys' bytes are those of dec.
-func (m *memo) keep(dec *mapDecoder, rows []Row) {
+// keep remembers the decoded keys of dec.
+func (m *memo) keep(dec *mapDecoder, parts [][]Part) {
 	if m == nil || len(dec.keys) == 0 {
 		return
 	}
-	m.keys, m.rows, m.cells = append(m.keys[:0], dec.raw.Keys...), rows, dec.keys
-}
-
-func (c cell) equal(d cell) bool {
-	return c.kind == d.kind && c.off == d.off && c.size == d.size && c.signed == d.signed && c.unsure == d.unsure &&
-		c.printsSign == d.printsSign && c.form == d.form && c.header == d.header && slices.EqualFunc(c.elems, d.elems, cell.equal)
+	if !dec.same {
+		m.keys = append(m.keys[:0], dec.raw.Keys...)
+	}
+	m.of, m.parts, m.cells, m.layout = dec.m, parts, dec.keys, dec.fit
 }

@@ -6,6 +6,21 @@ import (
 	"fmt"
 )
 
+// fit is the layout of a map's entries, and how that is known.
+type fit struct {
+	*Layout
+	// known: by BTF, whatever the entries are.
+	known bool
+	// sole: no other layout agrees with the entries there are, which others may
+	// only confirm or, with this one too, deny. Else several read them alike.
+	sole bool
+	// tails: see layout.
+	tails bool
+}
+
+// holds tells whether an entry more changes nothing.
+func (f fit) holds(b []byte) bool { return f.known || f.sole && f.clean(b, f.tails) }
+
 // layout finds the one layout of size bytes that the shapes can have and all
 // entries agree with: padding is zero, and so is what follows a string.
 // Layouts that read all entries alike are one.
@@ -13,42 +28,63 @@ import (
 // A string that is an array of a tracepoint may hold anything behind its NUL,
 // which 0.23 and 0.27 copy into the key. So where no layout agrees, the bytes
 // behind the NULs of what is known to be a string are not looked at.
-func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int) []byte) (*Layout, error) {
-	l, err := dec.layoutOf(shapes, size, key, entry, false)
+func (dec *mapDecoder) layout(shapes []shape, size int, key bool, entry func(int) []byte) (fit, error) {
+	f, err := dec.layoutOf(shapes, size, key, entry, false)
 	if errors.Is(err, errNoneAgrees) {
-		l, err = dec.layoutOf(shapes, size, key, entry, true)
+		f, err = dec.layoutOf(shapes, size, key, entry, true)
 	}
-	return l, err
+	return f, err
 }
 
 var errNoneAgrees = errors.New("no possible layout agrees with the entries")
 
-func (dec *mapDecoder) layoutOf(shapes []shape, size int, key bool, entry func(int) []byte, tails bool) (*Layout, error) {
+func (dec *mapDecoder) layoutOf(shapes []shape, size int, key bool, entry func(int) []byte, tails bool) (fit, error) {
 	none := errNoneAgrees
 	for pass := range passes {
 		found, err := solve(shapes, size, dec.d, key, pass)
 		if err != nil {
-			return nil, err
+			return fit{}, err
 		}
 		if pass == passes-1 && len(found) == 0 {
 			none = fmt.Errorf("no layout of the parts has %d bytes", size)
 		}
-		var chosen *Layout
+		chosen := fit{sole: true, tails: tails}
 		for _, l := range found {
-			if !dec.all(func(b []byte) bool { return l.clean(b, tails) }, entry) {
+			if !l.any() && !dec.all(func(b []byte) bool { return l.clean(b, tails) }, entry) {
 				continue
 			}
-			if chosen == nil {
-				chosen = l
-			} else if !dec.all(func(b []byte) bool { return alike(chosen, l, shapes, b, dec.d) }, entry) {
-				return nil, errors.New("several layouts are possible")
+			if chosen.Layout == nil {
+				chosen.Layout = l
+				continue
+			}
+			chosen.sole = false
+			if !dec.all(func(b []byte) bool { return alike(chosen.Layout, l, shapes, b, dec.d) }, entry) {
+				return fit{}, errors.New("several layouts are possible")
 			}
 		}
-		if chosen != nil {
+		if chosen.Layout != nil {
 			return chosen, nil
 		}
 	}
-	return nil, none
+	return fit{}, none
+}
+
+// any tells whether all bytes can have the layout: integers, one after the other.
+func (l *Layout) any() bool {
+	switch l.Kind {
+	case LayoutArray:
+		return !l.text
+	case LayoutStruct:
+		end := 0
+		for _, f := range l.Fields {
+			if f.Offset != end || !f.Layout.any() {
+				return false
+			}
+			end += f.Layout.Size
+		}
+		return end == l.Size
+	}
+	return true
 }
 
 // maxChecks bounds the entries looked at to find a map's layout.

@@ -54,7 +54,7 @@ func TestBytesBehindAString(t *testing.T) {
 			}
 			got := ""
 			for _, m := range tables.Maps {
-				for _, row := range m.Rows {
+				for _, row := range m.Rows.All() {
 					got += keyText(row.Key) + "; "
 				}
 			}

@@ -51,7 +51,7 @@ func TestLiveKeysAreTheBytesSeen(t *testing.T) {
 					at = 1
 				}
 				exact, seen := map[string]bool{}, map[string]bool{}
-				for _, row := range table.Rows {
+				for _, row := range table.Rows.All() {
 					seen[row.Key[at].Value.Text()] = true
 				}
 				for i, j := range Join(version, &table, printed[table.Name].Rows) {

@@ -11,54 +11,105 @@ import (
 )
 
 // plain decodes the maps with one entry per row.
-func (dec *mapDecoder) plain() ([]Row, error) {
+func (dec *mapDecoder) plain() (Rows, error) {
+	var rows Rows
+	var err error
+	if rows.total = dec.totalReader(); rows.total != nil {
+		rows.totals, err = dec.totals()
+	} else {
+		rows.values, err = dec.values()
+	}
+	if err != nil {
+		return Rows{}, err
+	}
+	rows.keys = dec.plainKeys()
+	dec.memo.keep(dec, rows.keys)
+	return rows, nil
+}
+
+// plainKeys decodes the keys that are not known from the last look.
+func (dec *mapDecoder) plainKeys() [][]Part {
+	keys, n := dec.known, int(dec.raw.KeySize)
+	if dec.same {
+		return keys
+	}
+	if keys == nil {
+		keys = make([][]Part, dec.raw.Count)
+		dec.room(len(keys))
+	}
+	for i := range keys {
+		if keys[i] == nil {
+			keys[i] = dec.readKey(dec.raw.Keys[i*n : (i+1)*n])
+		}
+	}
+	return keys
+}
+
+// totalReader returns what types the sum of an entry's words, nil for maps
+// that hold something else.
+func (dec *mapDecoder) totalReader() func(uint64) Part {
+	switch dec.m.Kind {
+	case script.KindCount:
+		return func(n uint64) Part { return Part{Value: parser.Uint(n)} }
+	case script.KindSum:
+		t := dec.m.Value
+		return func(n uint64) Part { return integer64(n, t) }
+	}
+	return nil
+}
+
+// totals adds up the words of each entry, wrapping as the kernel does.
+func (dec *mapDecoder) totals() ([]uint64, error) {
+	if err := dec.wants(8); err != nil {
+		return nil, err
+	}
+	totals := make([]uint64, dec.raw.Count)
+	b, stride := dec.raw.Values, dec.raw.Stride()
+	for i := range totals {
+		var n uint64
+		for entry := b[i*stride : (i+1)*stride]; len(entry) >= 8; entry = entry[8:] {
+			n += binary.NativeEndian.Uint64(entry)
+		}
+		totals[i] = n
+	}
+	return totals, nil
+}
+
+// values decodes the values of all other maps.
+func (dec *mapDecoder) values() ([]value, error) {
 	read, err := dec.valueReader()
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]Row, dec.raw.Count)
-	known := dec.memo.knows(dec)
-	if len(known.rows) == 0 {
-		dec.room(len(rows))
+	values := make([]value, dec.raw.Count)
+	b, stride := dec.raw.Values, dec.raw.Stride()
+	for i := range values {
+		p := read(b[i*stride : (i+1)*stride])
+		values[i] = value{p.Value, p.Opaque, p.Unsure}
 	}
-	keys, ks := dec.raw.Keys, int(dec.raw.KeySize)
-	values, vs := dec.raw.Values, dec.raw.Stride()
-	for i := range rows {
-		row := &rows[i]
-		if row.Key = known.key(keys[:ks]); row.Key == nil {
-			row.Key = dec.readKey(keys[:ks])
-		}
-		p := read(values[:vs])
-		row.Value, row.Opaque, row.Unsure = p.Value, p.Opaque, p.Unsure
-		keys, values = keys[ks:], values[vs:]
+	return values, nil
+}
+
+// wants says that the map's values do not have n bytes.
+func (dec *mapDecoder) wants(n uint32) error {
+	if dec.raw.ValueSize != n {
+		return fmt.Errorf("%s: a value of %d bytes, not %d", dec.m.Kind, dec.raw.ValueSize, n)
 	}
-	dec.memo.keep(dec, rows)
-	return rows, nil
+	return nil
 }
 
 // valueReader returns what turns the bytes of one entry into its value.
 func (dec *mapDecoder) valueReader() (func(b []byte) Part, error) {
-	r := dec.raw
-	want := func(n uint32) error {
-		if r.ValueSize != n {
-			return fmt.Errorf("%s: a value of %d bytes, not %d", dec.m.Kind, r.ValueSize, n)
-		}
-		return nil
-	}
 	switch dec.m.Kind {
-	case script.KindCount:
-		return func(b []byte) Part { return Part{Value: parser.Uint(dec.total(b, 0))} }, want(8)
-	case script.KindSum:
-		return func(b []byte) Part { return dec.integer(dec.total(b, 0)) }, want(8)
 	case script.KindMin, script.KindMax:
 		if !dec.d.btf {
-			return dec.extreme17, want(8)
+			return dec.extreme17, dec.wants(8)
 		}
-		return dec.extreme, want(16)
+		return dec.extreme, dec.wants(16)
 	case script.KindAvg, script.KindStats:
-		return func(b []byte) Part { return dec.stats(dec.total(b, 8), dec.total(b, 0)) }, want(16)
+		return func(b []byte) Part { return dec.stats(dec.total(b, 8), dec.total(b, 0)) }, dec.wants(16)
 	case script.KindValue:
-		if r.perCPU() {
+		if dec.raw.perCPU() {
 			return nil, errors.New("a plain value is not kept per CPU")
 		}
 		c, err := dec.valueCell()
@@ -85,8 +136,9 @@ func (dec *mapDecoder) step() int {
 }
 
 // integer types an aggregated 64-bit value as the script has it.
-func (dec *mapDecoder) integer(n uint64) Part {
-	t := dec.m.Value
+func (dec *mapDecoder) integer(n uint64) Part { return integer64(n, dec.m.Value) }
+
+func integer64(n uint64, t script.Type) Part {
 	if t.Kind == script.TypeInt && !t.Signed || t.Kind == script.TypePointer {
 		return Part{Value: parser.Uint(n)}
 	}
@@ -166,7 +218,7 @@ func (dec *mapDecoder) valueCell() (*cell, error) {
 		if err != nil {
 			return nil, fmt.Errorf("layout of its value: %w", err)
 		}
-		l = picked.Fields[0].Layout
+		l = picked.Layout.Fields[0].Layout
 	}
 	c := compile(l, 0, t, dec.d)
 	if !c.fits(size) {

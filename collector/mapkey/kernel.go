@@ -29,8 +29,8 @@ func fromLaterKernel(src Source, types []script.Type, rows []parser.Row, keys []
 	version := src.Dialect.Version
 	byText := map[string][]*kernelmap.Row{}
 	var others []*kernelmap.Row
-	for i := range src.Kernel.Rows {
-		row := &src.Kernel.Rows[i]
+	for _, r := range src.Kernel.Rows.All() {
+		row := &r
 		if text, ok := kernelmap.Render(version, row.Key); ok {
 			byText[text] = append(byText[text], row)
 		} else {

@@ -116,7 +116,7 @@ func TestUnclearScriptDecidesNothing(t *testing.T) {
 }
 
 func table(rows ...kernelmap.Row) *kernelmap.Table {
-	return &kernelmap.Table{Name: "@m", Keyed: true, Rows: rows}
+	return &kernelmap.Table{Name: "@m", Keyed: true, Rows: kernelmap.RowsOf(rows)}
 }
 
 func kernelRow(value int64, key ...any) kernelmap.Row {
@@ -272,9 +272,9 @@ func TestSeveralOpaquePartsByTheKernel(t *testing.T) {
 	s := script.Parse("profile:hz:99 { @[kstack, comm, ustack] = count(); }")
 	src := Source{Dialect: DialectOf("0.27.1"), Parts: s.Maps[0].Keys}
 	opaque := kernelmap.Part{Opaque: true}
-	src.Kernel = &kernelmap.Table{Name: "@", Keyed: true, Rows: []kernelmap.Row{
+	src.Kernel = &kernelmap.Table{Name: "@", Keyed: true, Rows: kernelmap.RowsOf([]kernelmap.Row{
 		{Key: []kernelmap.Part{opaque, {Value: parser.Text("tmux: server")}, opaque}, Value: parser.Int(3)},
-	}}
+	})}
 	k := Resolve(src, []parser.Row{{Key: "\ndo_idle+1\n,tmux:server,\nmain+2\n_start+3\n", Value: parser.Int(3)}})[0]
 	if k.Ambiguous || k.Parts[1].Text() != "tmux: server" || len(k.Parts[0].Frames()) != 1 || len(k.Parts[2].Frames()) != 2 {
 		t.Errorf("%+v", k)
