@@ -23,10 +23,14 @@ func TestEventLogModel(t *testing.T) {
 				text = ""
 			}
 			all = append(all, text)
-			if line = append(line[:0], text...); rnd.IntN(3) > 0 {
-				l.addText(line)
-			} else {
+			line = append(line[:0], text...)
+			switch rnd.IntN(4) {
+			case 0:
 				l.add(Event{Type: printfType, Data: parser.Text(text)})
+			case 1:
+				l.addText(text)
+			default:
+				l.addBytes(line)
 			}
 			if rnd.IntN(20) > 0 {
 				continue
@@ -45,12 +49,12 @@ func TestEventLogModel(t *testing.T) {
 					t.Fatalf("seed %d: event %d of %d is %q, want %q", seed, j, len(events), ev.Data.Text(), want[j])
 				}
 			}
-			if kept := len(l.events) - l.head; kept > l.max || l.newest && kept > 1 && l.bytes > l.maxBytes {
-				t.Fatalf("seed %d: %d events in %d bytes; the bounds are %d and %d", seed, kept, l.bytes, l.max, l.maxBytes)
+			if l.kept > l.max || l.newest && l.kept > 1 && l.bytes > l.maxBytes {
+				t.Fatalf("seed %d: %d events in %d bytes; the bounds are %d and %d", seed, l.kept, l.bytes, l.max, l.maxBytes)
 			}
 			held := 0
-			for _, e := range l.events {
-				held += cap(e.text)
+			for i := range l.ring {
+				held += cap(l.ring[i].bytes)
 			}
 			if held > 2*l.bytes {
 				t.Fatalf("seed %d: texts take %d bytes, of which %d are counted", seed, held, l.bytes)

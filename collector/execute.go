@@ -208,7 +208,7 @@ func (r *Runner) read(run *Run, proc *executor.Process, over chan<- Diagnostic) 
 		if rec.Type == parser.TypeAttachedProbes {
 			proc.SetAttachPoints(int(rec.Count))
 		}
-		if run.record(rec) {
+		if run.record(rd) {
 			for _, s := range run.sinks {
 				s.Record(rec)
 			}

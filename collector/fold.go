@@ -75,9 +75,9 @@ func (f *fold) record(rec *parser.Record) bool {
 		// reading it, and of a flood few lines are ever looked at.
 		switch {
 		case rec.Bytes != nil:
-			f.log.addText(rec.Bytes)
+			f.log.addBytes(rec.Bytes)
 		case rec.Type == parser.TypePrintf:
-			f.log.add(Event{Type: rec.Type.String(), Data: parser.Text(rec.Text)})
+			f.log.addText(rec.Text)
 		default:
 			ev, _ := f.Event(rec)
 			f.log.add(ev)

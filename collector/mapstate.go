@@ -128,8 +128,8 @@ func (f *fold) prints(name string) bool {
 // upgradeEvents gives rows of intermediate prints the keys that only the
 // kernel's last state tells, where keys were never removed in between.
 func (f *fold) upgradeEvents(tables *kernelmap.Tables) {
-	for i := f.log.head; i < len(f.log.events); i++ {
-		if ev := &f.log.events[i].Event; ev.Map != nil {
+	for i := range f.log.kept {
+		if ev := f.log.at(i).ev; ev != nil && ev.Map != nil {
 			m := *ev.Map // readers of the live Result hold the old one
 			m.Rows = slices.Clone(m.Rows)
 			f.upgradeRows(&m, table(tables, m.Name))

@@ -318,11 +318,17 @@ func (r *Run) judge(res *Result, o outcome) {
 }
 
 // record takes one record off the stream; it is false for what is tracecar's
-// own doing, a snapshot, and none of the script's.
-func (r *Run) record(rec *parser.Record) bool {
+// own doing, a snapshot, and none of the script's. Where no sink is to hear of
+// them it takes the printfs after it too, as far as they have come: in a flood the
+// lock would cost as much as reading a line does.
+func (r *Run) record(rd *parser.Reader) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.fold.record(rec)
+	scripts := r.fold.record(rd.Record())
+	for len(r.sinks) == 0 && rd.More() && rd.Scan() {
+		r.fold.record(rd.Record())
+	}
+	return scripts
 }
 
 // stopped tells whether Stop was called.

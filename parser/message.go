@@ -105,6 +105,8 @@ func (r *Reader) message(b []byte, rec *Record) verdict {
 	return shape
 }
 
+var printfHead = []byte(head + `printf"`)
+
 // plainPrintf reads the commonest line there is: a printf without escapes, or
 // with no other than a newline at its end. It changes b where that is so.
 func plainPrintf(b []byte, rec *Record, skipText bool) bool {

@@ -94,6 +94,20 @@ func (r *Reader) SkipText(skip bool) { r.skipText = skip }
 // its strings, Values, Map and Problem may be kept.
 func (r *Reader) Record() *Record { return &r.rec }
 
+// More tells whether the next Scan will give a printf whose line is already
+// in memory: it will not wait. False says nothing; other messages may be there.
+func (r *Reader) More() bool {
+	w := r.buf[r.start:r.end]
+	if r.hasNext || r.seen > 0 || !bytes.HasPrefix(w, printfHead) {
+		return false
+	}
+	if r.seen = bytes.IndexByte(w, '\n'); r.seen < 0 {
+		r.seen = len(w)
+		return false
+	}
+	return true // and Scan finds the newline where seen is
+}
+
 // Err returns the error that ended the stream, nil at its regular end. Lines
 // that are not messages are records, not errors.
 func (r *Reader) Err() error { return r.err }
