@@ -311,6 +311,9 @@ func (r *Run) judge(res *Result, o outcome) {
 		}
 	default:
 		res.Status = StatusCompleted
+		if d, odd := r.early(); odd {
+			res.Diagnostics = append(res.Diagnostics, d)
+		}
 	}
 	if o.err != nil && o.exit != nil {
 		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
