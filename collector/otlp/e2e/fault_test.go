@@ -113,55 +113,6 @@ func (a *away) back(t *testing.T) {
 	}
 }
 
-// TestBpftraceKilled kills bpftrace under a continuous probe: a new one counts
-// from zero, and says so by its start time.
-func TestBpftraceKilled(t *testing.T) {
-	for _, version := range backend.Bpftraces(t) {
-		t.Run(version.Version, func(t *testing.T) {
-			prometheus := backend.NewPrometheus(t, "")
-			collector := backend.NewCollector(t, prometheus)
-			tracecar := backend.NewTracecar(t, version, fmt.Sprintf(faultConfig, collector.GRPC, "grpc"))
-			for kill := range 2 {
-				had := counts(t, collector, kill*3+2)
-				children := tracecar.Children()
-				if len(children) == 0 {
-					t.Fatal("no bpftrace runs")
-				}
-				killed := time.Now()
-				for _, pid := range children {
-					if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-						t.Fatal(err)
-					}
-				}
-				old := had[len(had)-1].Start
-				backend.Until(t, "a new start time", func() error {
-					points := counts(t, collector, 1)
-					last := points[len(points)-1]
-					if last.Start.Equal(old) {
-						return fmt.Errorf("still %v", old)
-					}
-					if last.Start.Before(killed) {
-						t.Fatalf("starts at %v, its bpftrace was started after %v", last.Start, killed)
-					}
-					return nil
-				})
-			}
-			healed(t, counts(t, collector, 8))
-			noneNegative(t, prometheus)
-			if page := prometheus.Log(); strings.Contains(page, "refused") {
-				t.Errorf("Prometheus refused messages:\n%s", page)
-			}
-			backend.Until(t, "the kills are counted", func() error {
-				got, err := prometheus.Value(`tracecar_runs_total{tracecar_probe="steady",status="killed"}`)
-				if err == nil && got != 2 {
-					err = fmt.Errorf("%v runs were killed", got)
-				}
-				return err
-			})
-		})
-	}
-}
-
 // TestReload changes the configuration while runs go on: what did not change
 // goes on counting.
 func TestReload(t *testing.T) {

@@ -61,7 +61,11 @@ func serve(ctx context.Context, dir, listen, file string) error {
 		return err
 	}
 	// Prometheus's own defaults: 5 minutes look-back.
-	parse := parser.NewParser(parser.Options{})
+	parse := parser.NewParser(parser.Options{
+		// Prometheus's feature flag promql-extended-range-selectors: with
+		// "anchored", increase() is what the samples say, not extrapolated.
+		EnableExtendedRangeSelectors: true,
+	})
 	engine := promql.NewEngine(promql.EngineOpts{
 		Logger: logger, MaxSamples: 50_000_000, Timeout: time.Minute,
 		EnableAtModifier: true, EnableNegativeOffset: true, Parser: parse,
