@@ -135,7 +135,9 @@ func (p *diagnosticParser) line(line string, next []string) (took int) {
 		return took
 	}
 	if m := nowhere.FindStringSubmatch(line); m != nil {
-		p.add(Diagnostic{Severity: severities[m[1]], Message: m[2], Noise: noise.MatchString(m[2])})
+		d := Diagnostic{Severity: severities[m[1]], Message: m[2], Noise: noise.MatchString(m[2])}
+		p.nameProvider(&d)
+		p.add(d)
 		p.open = true
 		return 0
 	}
@@ -177,7 +179,9 @@ func (p *diagnosticParser) free(line string) {
 	case trimmed == "":
 		p.open = false
 	case trimmed == "No probes to attach":
-		p.add(Diagnostic{Severity: SeverityError, Message: trimmed})
+		d := Diagnostic{Severity: SeverityError, Message: trimmed}
+		p.onlyFunction(&d)
+		p.add(d)
 	case trimmed == "Clang parse error":
 		p.flush()
 		if !slices.ContainsFunc(p.out, func(d Diagnostic) bool { return d.Severity == SeverityError && !d.Noise }) {
@@ -208,8 +212,9 @@ func (p *diagnosticParser) located(file string, d Diagnostic) {
 	if inScript && d.Column == 0 {
 		p.pinpoint(&d)
 	}
+	d.Noise = d.Severity == SeverityWarning && noise.MatchString(d.Message)
 	if !inScript {
-		d = Diagnostic{Severity: d.Severity, Message: d.Message, Source: d.Source, File: file + ":" + strconv.Itoa(d.Line)}
+		d = Diagnostic{Severity: d.Severity, Message: d.Message, Source: d.Source, File: file + ":" + strconv.Itoa(d.Line), Noise: d.Noise}
 	}
 	p.add(d)
 }

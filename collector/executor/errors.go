@@ -64,6 +64,9 @@ type FailedError struct {
 func (e *FailedError) Error() string {
 	for _, d := range e.Diagnostics {
 		if d.Severity == SeverityError && !d.Noise {
+			if d.Hint != "" {
+				return fmt.Sprintf("bpftrace %s: %s; %s", e.What, d.Message, d.Hint)
+			}
 			return fmt.Sprintf("bpftrace %s: %s", e.What, d.Message)
 		}
 	}

@@ -43,6 +43,7 @@ var (
 	noTraceable  = regexp.MustCompile(`^(\S+) is not traceable \(`)
 	noAttach     = regexp.MustCompile(`^Error attaching probe: '?(k(?:ret)?probe):(\S+?)'?$`)
 	noFunction   = regexp.MustCompile(`^Unknown function: '?(\w+)'?$`)
+	noIdentifier = regexp.MustCompile(`^Unknown identifier: '(\w+)'$`)
 	noProbeType  = regexp.MustCompile(`^Invalid probe type: (\w+)$`)
 	noField      = regexp.MustCompile(`^Struct/union of type 'struct (?:tracepoint:(\w+):(\w+)_args|_tracepoint_(\w+))' does not contain a field named '(\w+)'`)
 	noEvents     = regexp.MustCompile(`available_events`)
@@ -73,11 +74,17 @@ func (h *hinter) hint(d *Diagnostic) string {
 	if m := noFunction.FindStringSubmatch(msg); m != nil {
 		return didYouMean(nearest(m[1], functions), "%s()")
 	}
+	if m := noIdentifier.FindStringSubmatch(msg); m != nil {
+		return didYouMean(nearest(m[1], builtins), "%s")
+	}
 	if m := noProbeType.FindStringSubmatch(msg); m != nil {
 		return didYouMean(nearest(m[1], probeTypes), "%s")
 	}
 	if m := noField.FindStringSubmatch(msg); m != nil {
 		return h.field(m)
+	}
+	if m := functionProbe.FindStringSubmatch(d.Source); m != nil && msg == "No probes to attach" {
+		return h.probe(m[1], m[2])
 	}
 	switch {
 	case noEvents.MatchString(msg) && !h.host().Tracefs:
@@ -87,7 +94,7 @@ func (h *hinter) hint(d *Diagnostic) string {
 	case noHeader.MatchString(msg):
 		return "this host has no such header for bpftrace; with BTF most kernel types are known without one"
 	case needsUnsafe.MatchString(msg):
-		return "it is refused unless unsafe functions are allowed"
+		return "unsafe functions have to be allowed: by --unsafe on the command line, or unsafe: true of a scheduled probe"
 	}
 	return ""
 }
@@ -216,6 +223,11 @@ var functions = strings.Fields(`
 	join kaddr kptr kstack ksym len lhist ltostr macaddr max memcmp min nsecs ntop offsetof override path percpu_kaddr pid ppid
 	print printf pton reg signal sizeof skboutput socket_cookie stack_len stats str str_ends_with str_starts_with strcap strcontains strerror
 	strftime strlen strncmp strstr sum system syscall_name tid time tseries uaddr uptr ustack usym unwatch warnf zero`)
+
+// builtins are the words that stand for a value.
+var builtins = strings.Fields(`
+	arg0 arg1 arg2 arg3 arg4 arg5 arg6 arg7 arg8 arg9 args cgroup comm cpid cpu ctx curtask elapsed func gid jiffies kstack
+	ncpus nsecs numaid pid ppid probe rand retval sarg0 sarg1 tid uid usermode username ustack`)
 
 var probeTypes = strings.Fields(`
 	BEGIN END begin end bench fentry fexit hardware interval iter kprobe kretprobe kfunc kretfunc profile

@@ -32,6 +32,7 @@ func TestHints(t *testing.T) {
 		"tracepoint not found: nothing:alike":                      "",
 		"Unknown function: prinft":                                 "did you mean printf()?",
 		"Unknown function: 'cuont'":                                "did you mean count()?",
+		"Unknown identifier: 'ksatck'":                             "did you mean kstack?",
 		"Unknown function: frobnicate":                             "",
 		"Invalid probe type: tracepiont":                           "did you mean tracepoint?",
 		"Could not resolve symbol: /bin/bash:readlin, cannot":      "did you mean uprobe:/bin/bash:readline?",
@@ -56,6 +57,58 @@ func TestHints(t *testing.T) {
 	} {
 		if got := bare.hint(&Diagnostic{Message: message}); got != want {
 			t.Errorf("%s: %q", message, got)
+		}
+	}
+}
+
+// 0.17 aborts on a misspelt provider, and gives neither its name nor its place.
+func TestProviderIsNamed(t *testing.T) {
+	const said = "FATAL: Invalid probe type made it to attachpoint parser\n"
+	h := hinter{list: func(string, bool) []AttachPoint { return nil }, host: func() *Host { return &Host{} }}
+	for script, want := range map[string]struct {
+		message, hint string
+		line, column  int
+	}{
+		"BEGN { exit(); }": {"Invalid probe type: BEGN", "did you mean BEGIN or begin?", 1, 1},
+		"#!/usr/bin/env bpftrace\nBEGIN\n{\n  if (1) { @ = pid / 2; }\n  else { @a = 1; }\n} tracepont:sched:sched_switch /pid/ { @ = 1 }": {
+			"Invalid probe type: tracepont", "did you mean tracepoint?", 6, 3},
+		"uprobe:/bin/sh:main,\nuretprobbe:/bin/sh:main { }": {"Invalid probe type: uretprobbe", "did you mean uretprobe?", 2, 1},
+		"foo:a { } bar:b { }":                               {unnamedProvider, "", 0, 0}, // which of them, it does not say
+	} {
+		d := ParseDiagnostics(said, script)[0]
+		if d.Message != want.message || d.Line != want.line || d.Column != want.column || h.hint(&d) != want.hint {
+			t.Errorf("%s:\n got  %q %d:%d, hint %q\n want %+v", script, d.Message, d.Line, d.Column, h.hint(&d), want)
+		}
+	}
+}
+
+// 0.17 says of a function that is not there only that nothing is left to attach.
+func TestMissingFunctionIsFound(t *testing.T) {
+	h := hinter{list: func(pattern string, _ bool) []AttachPoint {
+		if pattern != "uprobe:/bin/bash:*" {
+			t.Errorf("listed %s", pattern)
+		}
+		return []AttachPoint{{Name: "uprobe:/bin/bash:readline"}}
+	}}
+	d := ParseDiagnostics("No probes to attach\n", "\nuprobe:/bin/bash:raedline { @ = count() }")[0]
+	if got := h.hint(&d); d.Line != 2 || d.Column != 1 || got != "did you mean uprobe:/bin/bash:readline?" {
+		t.Errorf("%+v, hint %q", d, got)
+	}
+	for _, two := range []string{"uprobe:/a:b,uprobe:/c:d { }", "uprobe:/a:b { }\nuprobe:/c:d { }", "interval:s:1 { }"} {
+		if d := ParseDiagnostics("No probes to attach\n", two)[0]; d.Line != 0 {
+			t.Errorf("%s: which of them is not known, got line %d", two, d.Line)
+		}
+	}
+}
+
+// What 0.27 warns of on every delete() and comparison is not shown to people,
+// wherever in the script it stands.
+func TestNoiseHasAPlace(t *testing.T) {
+	script := "tracepoint:syscalls:sys_exit_read /args.ret > 0/ { delete(@[pid]); }"
+	for _, d := range ParseDiagnostics("stdin:1:36-48: WARNING: Addrspace mismatch\n"+script+"\n    ~~~~\n"+
+		"stdin:1:52-65: WARNING: Return value discarded.\n"+script+"\n    ~~~\n", script) {
+		if !d.Noise || d.Line != 1 {
+			t.Errorf("shown: %+v", d)
 		}
 	}
 }

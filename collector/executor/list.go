@@ -38,6 +38,9 @@ func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]At
 	if !b.version.AtLeast(0, 23) {
 		points = expandEchoes(points)
 	}
+	if wrong := wrongPattern(pattern); wrong != nil && len(points) == 0 {
+		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: []Diagnostic{*wrong}}
+	}
 	if a.exit.Code != 0 || a.exit.Signal != 0 {
 		// 0.27 exits 1 where it finds no match.
 		diags := ParseDiagnostics(a.exit.Stderr, "")
