@@ -58,10 +58,13 @@ func (f *fold) fullMaps(tables *kernelmap.Tables) (warnings []Diagnostic) {
 	if tables == nil || !f.dialect.SilentWhenFull {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(tables.Full)) {
+	for _, name := range slices.Sorted(maps.Keys(tables.Fill)) {
+		if !tables.Fill[name].Full() {
+			continue
+		}
 		warnings = append(warnings, Diagnostic{
 			Severity: "warning",
-			Message:  fmt.Sprintf("%s is full: it has no place for more than %d keys, or buckets of keys", name, tables.Full[name]),
+			Message:  fmt.Sprintf("%s is full: it has no place for more than %d keys, or buckets of keys", name, tables.Fill[name].Capacity),
 			Hint:     "further keys are not counted; raise max_map_keys or use fewer keys",
 		})
 	}

@@ -3,6 +3,7 @@ package collector
 import (
 	"time"
 
+	"tracecar/collector/kernelmap"
 	"tracecar/parser"
 )
 
@@ -45,6 +46,10 @@ type Result struct {
 	// Snapshot is there where Maps show a live run as it was at one moment; nil
 	// where they are as last printed.
 	Snapshot *SnapshotInfo `json:"snapshot,omitempty"`
+	// Fill says how much of each map with keys or buckets was used at the end of
+	// a run whose maps were held in the kernel, as those of all scheduled probes
+	// are. It is for Sinks; readers get a diagnostic of a map that is full.
+	Fill map[string]kernelmap.Fill `json:"-"`
 	// Cost is nil where no bpftrace was started, and for recordings.
 	Cost *Cost `json:"cost,omitempty"`
 }

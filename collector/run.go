@@ -222,6 +222,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	r.fold.finish(tables, ended)
 
 	res := r.fold.result(tables)
+	res.Fill = fillOf(tables)
 	res.BpftraceVersion = r.version
 	res.DurationMS = r.ended.Sub(r.started).Milliseconds()
 	res.Cost = o.cost

@@ -29,6 +29,9 @@ type Snapshot struct {
 	Missing map[string]string
 	// Warnings are of maps that are full, where bpftrace does not say so itself.
 	Warnings []Diagnostic
+	// Fill says how much of each map (with the @) that has keys or buckets is
+	// used, where the kernel tells.
+	Fill map[string]kernelmap.Fill
 }
 
 // ErrNotLive says that a run has no live bpftrace: not yet, or no more.
@@ -102,7 +105,7 @@ func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snaps
 	snap := &Snapshot{Attached: attached, Maps: []Map{}, Missing: map[string]string{}}
 	tables := l.hold.tables(parsed, version)
 	snap.Time = time.Now()
-	snap.Warnings = r.fold.fullMaps(tables)
+	snap.Warnings, snap.Fill = r.fold.fullMaps(tables), fillOf(tables)
 	fromSignal := false
 	for i := range parsed.Maps {
 		m := &parsed.Maps[i]
@@ -137,6 +140,14 @@ func (r *Run) readMaps(ctx context.Context, l *live, attached time.Time) (*Snaps
 		}
 	}
 	return snap, nil
+}
+
+// fillOf is how much of the maps is used; nil where that is not known.
+func fillOf(tables *kernelmap.Tables) map[string]kernelmap.Fill {
+	if tables == nil {
+		return nil
+	}
+	return tables.Fill
 }
 
 // readable tells whether a kernel table says all that JSON would.

@@ -21,11 +21,18 @@ type Tables struct {
 	Maps []Table
 	// Skipped says for each map (with the @) that could not be decoded why.
 	Skipped map[string]string
-	// Full holds the capacity of each map (with the @) that holds as many
-	// entries as it can, decoded or not. An entry is a key, or one bucket of a
-	// key's histogram. Of scalar maps nothing is said.
-	Full map[string]int
+	// Fill says of each map (with the @) that has keys or buckets how much of it
+	// is used, decoded or not; nothing of one that was not read whole and may
+	// be full.
+	Fill map[string]Fill
 }
+
+// Fill is how much of a map is used. An entry is a key, or one bucket of a
+// key's histogram; in 0.17 the half of a key's avg() or stats().
+type Fill struct{ Entries, Capacity int }
+
+// Full tells whether there is no place for one entry more.
+func (f Fill) Full() bool { return f.Entries >= f.Capacity }
 
 // Table is one decoded map.
 type Table struct {
@@ -58,7 +65,7 @@ func decode(raws []Raw, s *script.Script, version string, memoOf func(*Raw) *mem
 		return nil, fmt.Errorf("%w: %q", ErrUnverified, version)
 	}
 	found, skipped := pair(raws, s.Maps)
-	t := &Tables{Verified: d.verified, Skipped: skipped, Full: map[string]int{}}
+	t := &Tables{Verified: d.verified, Skipped: skipped, Fill: map[string]Fill{}}
 	seen := map[string]bool{}
 	for i := range s.Maps {
 		m := &s.Maps[i]
@@ -67,8 +74,8 @@ func decode(raws []Raw, s *script.Script, version string, memoOf func(*Raw) *mem
 			continue
 		}
 		seen[m.Name] = true
-		if r.full() {
-			t.Full[m.Name] = int(r.Capacity)
+		if fill, ok := r.fill(); ok {
+			t.Fill[m.Name] = fill
 		}
 		table, err := decodeMap(r, m, d, memoOf(r))
 		if err != nil {

@@ -42,13 +42,14 @@ func (r *Raw) perCPU() bool {
 	return r.Type == typePerCPUHash || r.Type == typePerCPUArray || r.Type == typeLRUPerCPUHash
 }
 
-// full tells whether there is no place for one key more.
-func (r *Raw) full() bool {
+// fill is how much of the map is used, false where that is not known.
+func (r *Raw) fill() (Fill, bool) {
 	switch r.Type {
 	case typeHash, typePerCPUHash:
-		return r.Capacity > 1 && r.Count >= int(r.Capacity)
+		f := Fill{r.Count, int(r.Capacity)}
+		return f, r.Capacity > 1 && (!r.Truncated || f.Full())
 	}
-	return false
+	return Fill{}, false
 }
 
 // cell is the size of one CPU's value in a per-CPU map.

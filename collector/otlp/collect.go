@@ -47,6 +47,7 @@ func (r *runState) states(to []state, fresh reading, otlp bool) ([]state, []func
 				received = append(received, r.locked(f))
 			}
 		}
+		st.metrics = append(st.metrics, r.fills()...)
 		to = append(to, st)
 		received = append(received, r.locked(func() { r.exported = st.at }))
 	}

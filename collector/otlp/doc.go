@@ -62,6 +62,12 @@
 // does not tell, BPF statistics that cannot be switched on or read, has no
 // point: never a 0.
 //
+// How full the maps of a scheduled probe are is told with each read of them,
+// at its time, by tracecar.map:
+//
+//	tracecar.map.usage               {entry}  Gauge  keys, or buckets of keys, in the map
+//	tracecar.map.limit               {entry}  Gauge  how many it has place for: further ones are not counted
+//
 // # Spans and logs
 //
 // Each run is a span, with its outcome and its cost. Declared printfs become spans with their own kernel

@@ -19,6 +19,7 @@ const (
 	attrProbe     = "tracecar.probe"
 	attrScript    = "tracecar.script"
 	attrSlot      = "tracecar.run.slot"
+	attrMap       = "tracecar.map"
 	attrKey       = "bpftrace.key"
 	attrAmbiguous = "tracecar.ambiguous"
 	attrOverflow  = "otel.metric.overflow"

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"tracecar/collector"
+	"tracecar/collector/kernelmap"
 	"tracecar/parser"
 )
 
@@ -35,6 +36,7 @@ type runState struct {
 	mu       sync.Mutex
 	base     []attribute.KeyValue
 	metrics  []*mapMetric
+	fill     map[string]kernelmap.Fill // of the maps, at looked; nil: not known
 	attached time.Time
 	looked   time.Time // when the maps were last read
 	exported time.Time // looked of what was last received over OTLP
@@ -182,6 +184,7 @@ func (r *runState) final(res *collector.Result) {
 		mm.ended = true
 	}
 	r.update(res.Maps, now, res.Truncated.Rows == 0)
+	r.fill = res.Fill
 	for _, mm := range r.metrics {
 		mm.series, mm.rows = nil, nil // nothing will be compared with them again
 	}
@@ -291,6 +294,7 @@ func (r *runState) look(ctx context.Context, maxAge time.Duration) bool {
 		r.attached = snap.Attached
 	}
 	r.update(snap.Maps, snap.Time, true)
+	r.fill = snap.Fill
 	r.stats.missing(len(snap.Missing))
 	return true
 }
