@@ -57,6 +57,10 @@ type ProbeStatus struct {
 	Skipped  uint64 `json:"skipped"`
 	Failures int    `json:"failures"`
 
+	// Snapshot says when the maps of the live run were read last, and which of
+	// them could not be; nil where nobody has read them.
+	Snapshot *SnapshotInfo `json:"snapshot,omitempty"`
+
 	// Error says why the newest ended run is a failure, or what keeps one
 	// from being started; "" where nothing does. Diagnostics are what
 	// bpftrace said of that run, without its noise.

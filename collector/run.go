@@ -34,6 +34,7 @@ type Run struct {
 	// snapshot is the newest, kept under mu while the run lives and where its
 	// Script has a SnapshotInterval.
 	snapshot *Snapshot
+	lastRead *SnapshotInfo // of the newest read while the run lives; under mu
 
 	mu     sync.Mutex
 	fold   *fold
@@ -173,7 +174,7 @@ func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 		warn("the maps are", err.Error())
 		return res, next
 	}
-	res.Snapshot = &SnapshotInfo{Time: snap.Time.Round(0), Missing: snap.Missing}
+	res.Snapshot = snap.info()
 	res.Diagnostics = append(res.Diagnostics, snap.Warnings...)
 	for _, name := range slices.Sorted(maps.Keys(snap.Missing)) {
 		warn(name+" is", snap.Missing[name])
@@ -192,6 +193,15 @@ func (r *Run) Now(ctx context.Context, cursor int64) (*Result, int64) {
 		}
 	}
 	return res, next
+}
+
+// LastSnapshot says when the maps of the live run were read last, whoever
+// asked, and which of them could not be; nil where nobody has, and of a run
+// that has ended. It reads nothing.
+func (r *Run) LastSnapshot() *SnapshotInfo {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lastRead
 }
 
 // outcome is how a run came to its end.
@@ -217,7 +227,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended = time.Now()
-	r.live, r.snapshot = nil, nil
+	r.live, r.snapshot, r.lastRead = nil, nil, nil
 	ended := o.exit != nil && o.exit.Signal == 0 && !o.lost
 	r.fold.finish(tables, ended)
 

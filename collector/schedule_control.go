@@ -102,7 +102,10 @@ func (s *Scheduler) Now(ctx context.Context, names ...string) []ProbeStatus {
 	var wg sync.WaitGroup
 	for i, run := range runs {
 		if out[i].State == ProbeRunning && run != nil {
-			wg.Go(func() { out[i].Result, _ = run.Now(ctx, 0) })
+			wg.Go(func() {
+				out[i].Result, _ = run.Now(ctx, 0)
+				out[i].Snapshot = run.LastSnapshot()
+			})
 		}
 	}
 	wg.Wait()
@@ -115,7 +118,7 @@ func (e *scheduled) view() ProbeStatus {
 	if e.run == nil {
 		return st
 	}
-	st.RunID, st.Attached = e.run.ID(), e.run.AttachedAt()
+	st.RunID, st.Attached, st.Snapshot = e.run.ID(), e.run.AttachedAt(), e.run.LastSnapshot()
 	if st.State == ProbeStarting && !st.Attached.IsZero() {
 		st.State = ProbeRunning
 	}

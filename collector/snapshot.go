@@ -82,14 +82,22 @@ func (r *Run) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return last, nil
 	}
 	snap, err := r.readMaps(ctx, l, attached)
-	if err == nil && least > 0 {
+	if err == nil {
 		r.mu.Lock()
 		if r.live != nil {
-			r.snapshot = snap
+			r.lastRead = snap.info()
+			if least > 0 {
+				r.snapshot = snap
+			}
 		}
 		r.mu.Unlock()
 	}
 	return snap, err
+}
+
+// info is what a Result says of the snapshot.
+func (s *Snapshot) info() *SnapshotInfo {
+	return &SnapshotInfo{Time: s.Time.Round(0), Missing: s.Missing}
 }
 
 // rhythm is how much earlier than its interval a snapshot may be read again: a

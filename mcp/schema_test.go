@@ -96,7 +96,7 @@ func TestOutputSchemasDescribeWhatComesOut(t *testing.T) {
 		"runs": {schemaRuns, answerWith(map[string]any{"runs": []runLine{{Status: "running"}}, "scheduled": []collector.ProbeStatus{
 			{State: collector.ProbeWaiting},
 			{Name: "p", State: collector.ProbeGivenUp, Schedule: "continuous", Unsafe: true, RunID: "a", LastRunID: "b", Started: time.Unix(1, 2), Attached: time.Unix(1, 2),
-				Ended: time.Unix(1, 2), Next: time.Unix(1, 2), Restarts: 1, Failures: 2, Error: "e", Diagnostics: richResult().Diagnostics},
+				Ended: time.Unix(1, 2), Next: time.Unix(1, 2), Snapshot: &collector.SnapshotInfo{Time: time.Unix(1, 2), Missing: map[string]string{"@x": "why"}}, Restarts: 1, Failures: 2, Error: "e", Diagnostics: richResult().Diagnostics},
 		}})},
 	} {
 		if err := validates(t, compileSchema(t, c.schema), c.a.json); err != nil {

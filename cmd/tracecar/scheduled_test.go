@@ -4,9 +4,11 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/mark3labs/mcp-go/client"
@@ -120,6 +122,45 @@ func countOf(res map[string]any, name string) float64 {
 		}
 	}
 	return -1
+}
+
+// TestMissingMapsOverMCP: a map that is no part of a probe's snapshots is named
+// with why, in the probe's state and with its run.
+func TestMissingMapsOverMCP(t *testing.T) {
+	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		// What a script prints itself while it runs is not asked for by signal.
+		d := newTestDaemon(t, p, `
+probes:
+  - {name: partly, script: 'profile:hz:99 { @own[kstack(3)] = count(); @n[1] = count(); } interval:ms:50 { print(@own, 1); }'}
+  - {name: whole, script: 'interval:ms:10 { @n = count(); }'}
+`)
+		m := newMCPClient(t, d)
+		missing := func(of map[string]any) (map[string]any, bool) {
+			s, read := of["snapshot"].(map[string]any)
+			maps, _ := s["missing"].(map[string]any)
+			return maps, read && s["time"] != nil
+		}
+		var probes map[string]map[string]any
+		waitFor(t, "both to run", func() bool {
+			probes, _ = m.scheduled()
+			return probes["partly"]["state"] == "running" && probes["whole"]["state"] == "running"
+		})
+		for name, want := range map[string][]string{"partly": {"@own"}, "whole": nil} {
+			var got map[string]any
+			// As long as a map holds nothing, nothing of it is missing.
+			waitFor(t, "get_run of "+name, func() bool {
+				res, _ := m.call("get_run", map[string]any{"id": probes[name]["run_id"]})
+				var read bool
+				got, read = missing(res)
+				return read && slices.Equal(slices.Collect(maps.Keys(got)), want)
+			})
+			probes, _ = m.scheduled()
+			state, read := missing(probes[name])
+			if !read || !maps.Equal(state, got) {
+				t.Errorf("list_runs of %s: %v, get_run: %v", name, probes[name]["snapshot"], got)
+			}
+		}
+	})
 }
 
 // TestScheduledOverMCP: a caller sees every probe with its state, whether it
