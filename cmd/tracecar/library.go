@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tracecar/collector/executor"
 	"tracecar/examples"
 )
 
@@ -32,7 +33,7 @@ text. Run one by its name:
 			if len(args) == 1 {
 				s, ok := examples.Get(strings.TrimPrefix(args[0], libraryPrefix), "")
 				if !ok {
-					return &exitError{exitFailed, fmt.Errorf("no script %q in the library; tracecar library lists them", args[0])}
+					return &exitError{exitFailed, noScript(args[0])}
 				}
 				if format == "json" {
 					return json.NewEncoder(out).Encode(s)
@@ -58,11 +59,24 @@ text. Run one by its name:
 func libraryRun(name, bpftraceVersion string, args []string) (source string, filled []string, err error) {
 	s, ok := examples.Get(name, bpftraceVersion)
 	if !ok {
-		return "", nil, usageError("no script %q in the library; tracecar library lists them", name)
+		return "", nil, &exitError{exitUsage, noScript(name)}
 	}
 	filled, err = s.Args(args)
 	if err != nil {
 		return "", nil, usageError("%v", err)
 	}
 	return s.Source, filled, nil
+}
+
+// noScript says that the library has no such script, and which may be meant.
+func noScript(name string) error {
+	var names []string
+	for _, s := range examples.List() {
+		names = append(names, s.Name)
+	}
+	near := executor.Nearest(strings.TrimPrefix(name, libraryPrefix), names)
+	if len(near) == 0 {
+		return fmt.Errorf("no script %q in the library; tracecar library lists them", name)
+	}
+	return fmt.Errorf("no script %q in the library; did you mean %s?", name, strings.Join(near, " or "))
 }

@@ -116,6 +116,9 @@ func runTo(cmd *cobra.Command, r *collector.Runner, s collector.Script, o *outpu
 		}
 		return o.profile(out, cmd.ErrOrStderr(), res, &s, run.AttachedAt())
 	}
+	if o.format == "text" {
+		res = readable(res, &s)
+	}
 	if err := o.write(out, res, stream); err != nil {
 		return &exitError{exitFailed, err}
 	}

@@ -72,13 +72,13 @@ func (h *hinter) hint(d *Diagnostic) string {
 		return h.probe("uprobe", m[1]+":"+m[2])
 	}
 	if m := noFunction.FindStringSubmatch(msg); m != nil {
-		return didYouMean(nearest(m[1], functions), "%s()")
+		return didYouMean(Nearest(m[1], functions), "%s()")
 	}
 	if m := noIdentifier.FindStringSubmatch(msg); m != nil {
-		return didYouMean(nearest(m[1], builtins), "%s")
+		return didYouMean(Nearest(m[1], builtins), "%s")
 	}
 	if m := noProbeType.FindStringSubmatch(msg); m != nil {
-		return didYouMean(nearest(m[1], probeTypes), "%s")
+		return didYouMean(Nearest(m[1], probeTypes), "%s")
 	}
 	if m := noField.FindStringSubmatch(msg); m != nil {
 		return h.field(m)
@@ -171,12 +171,12 @@ func nearestProbe(full string, names []string) []string {
 			events = append(events, e)
 		}
 	}
-	near := nearest(event, events)
+	near := Nearest(event, events)
 	for i := range near {
 		near[i] = prefix + near[i]
 	}
 	if len(near) == 0 {
-		near = nearest(full, names)
+		near = Nearest(full, names)
 	}
 	return near
 }
@@ -197,7 +197,7 @@ func (h *hinter) field(m []string) string {
 			args = append(args, a.Name)
 		}
 	}
-	if near := nearest(m[4], args); len(near) > 0 {
+	if near := Nearest(m[4], args); len(near) > 0 {
 		return didYouMean(near, "args.%s")
 	}
 	if len(args) == 0 {

@@ -118,7 +118,7 @@ func TestNearest(t *testing.T) {
 	for want, near := range map[string][]string{
 		"opnat": {"openat"}, "openta": {"openat"}, "prinft": {"printf"}, "OPENAT": {"openat"}, "clos": {"close"}, "xyzzy": nil, "": nil, "openat": {"openat2"},
 	} {
-		if got := nearest(want, names); !slices.Equal(got, near) {
+		if got := Nearest(want, names); !slices.Equal(got, near) {
 			t.Errorf("%s: %q", want, got)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// nearest returns up to two of the names that are close enough to want to be a
+// Nearest returns up to two of the names that are close enough to want to be a
 // likely slip of the pen, the closest first.
-func nearest(want string, names []string) []string {
+func Nearest(want string, names []string) []string {
 	type scored struct {
 		name string
 		d    int

@@ -79,5 +79,5 @@ func wrongPattern(pattern string) *Diagnostic {
 		return nil
 	}
 	return &Diagnostic{Severity: SeverityError, Message: wrongProvider + provider,
-		Hint: didYouMean(nearest(provider, probeTypes), "%s")}
+		Hint: didYouMean(Nearest(provider, probeTypes), "%s")}
 }
