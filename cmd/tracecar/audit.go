@@ -91,8 +91,8 @@ func auditLine(e audit.Entry) string {
 	}
 	switch e.Event {
 	case audit.EventRun:
-		line += fmt.Sprintf("  %.1f s, %d events, %d bytes, kernel %v, bpftrace %v", e.Cost.Duration.Seconds(), e.Cost.Events,
-			e.Cost.Output, e.Cost.KernelCPU, e.Cost.BpftraceCPU)
+		line += fmt.Sprintf("  %.1f s, %s, %s, kernel %v, bpftrace %v", e.Cost.Duration.Seconds(),
+			text.Count(e.Cost.Events, "event"), text.Count(e.Cost.Output, "byte"), e.Cost.KernelCPU, e.Cost.BpftraceCPU)
 	case audit.EventDecision:
 		line += "  " + e.Cost.Duration.String()
 	}

@@ -22,7 +22,7 @@ func newCheck() *cobra.Command {
 	var schema bool
 	cmd := &cobra.Command{
 		Use:   "check FILE",
-		Short: "Check a configuration, compile its scripts, show what it would export",
+		Short: "Check a configuration, and show what it would export",
 		Long: `Check a configuration: every key and value, and each script with the installed
 bpftrace; then show what each probe would export. Nothing is attached.
 

@@ -21,7 +21,7 @@ func serverCommands() []*cobra.Command {
 	for _, c := range []struct{ name, short string }{
 		{"mcp", "Serve MCP on standard input and output, for one agent"},
 		{"serve", "The daemon: MCP over HTTP, scheduled probes, metrics"},
-		{"check", "Check a configuration, compile its scripts, show what it would export"},
+		{"check", "Check a configuration, and show what it would export"},
 	} {
 		cmds = append(cmds, &cobra.Command{
 			Use: c.name, Short: c.short, DisableFlagParsing: true,

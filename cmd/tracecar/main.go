@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 		Long: `tracecar runs bpftrace scripts and turns what they print into exact, typed
 data: for you as text, for programs as JSON, for AI agents over MCP.
 
-  tracecar run -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }' --duration 5s
+  tracecar run -e 'profile:hz:99 { @[comm] = count(); }' --duration 5s
   tracecar doctor          what this machine can trace, and what is missing
   tracecar serve           MCP for agents at http://127.0.0.1:8421/mcp
 
@@ -96,7 +96,8 @@ Exit codes: 0 the script ended or its time was up, 1 it failed, 2 wrong usage,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newLibrary(), newWatch(), newAudit(), newSudoers())
+	root.SetUsageFunc(usage)
+	root.AddCommand(newRun(), newValidate(), newParse(), newInfo(), newDoctor(), newProbes(), newLibrary(), newWatch(), newAudit(), newSudoers(), newVersion())
 	root.AddCommand(serverCommands()...)
 	return root
 }

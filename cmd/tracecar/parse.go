@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,6 +85,9 @@ func parseTo(cmd *cobra.Command, rec *collector.Recording, o *outputFlags, out *
 	}
 	if err := o.write(out, res, false); err != nil {
 		return &exitError{exitFailed, err}
+	}
+	if len(res.Diagnostics) > 0 && len(res.Events)+len(res.Maps) == 0 && res.ProbesAttached == 0 && res.Truncated.Events == 0 && res.LostEvents == 0 {
+		return &exitError{exitFailed, errors.New("nothing in it is output of bpftrace -f json: was it recorded with -f json?")}
 	}
 	return nil
 }

@@ -33,11 +33,11 @@ probes are attached. ARGs are the script's positional parameters $1, $2, ….
   tracecar run --duration 10s -e 'profile:hz:99 { @[kstack] = count(); }'
   tracecar run --format text opens.bt
   tracecar run --stream - < opens.bt | jq .data
-  tracecar run --duration 10s --format flamegraph -o cpu.svg -e 'profile:hz:99 { @[kstack] = count(); }'
+  tracecar run --duration 10s --format flamegraph -o cpu.svg profile.bt
 
 The formats folded, pprof and flamegraph show one map that counts or sums by
 kstack or ustack: as text for flame graph tools, as a file for go tool pprof, as
-a picture. Other parts of its key (comm, pid) are root frames, or pprof's labels.
+a picture. Other parts of its key (comm, pid) are root frames, or labels.
 
 Exit codes: 0 the script ended, its time was up, or Ctrl-C; 1 it failed
 (diagnostics on standard error too); 2 wrong usage; 3 refused.`,

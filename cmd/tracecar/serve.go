@@ -114,7 +114,7 @@ can reach it can trace this machine.
 
   tracecar serve
   tracecar serve --config tracecar.yaml
-  tracecar check tracecar.yaml              is it good, and what would it export?`,
+  tracecar check tracecar.yaml       is it good, and what would it export?`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load(cmd)

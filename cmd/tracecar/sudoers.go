@@ -20,17 +20,20 @@ func newSudoers() *cobra.Command {
 	var prefix string
 	cmd := &cobra.Command{
 		Use:   "sudoers [USER]",
-		Short: "Install the root helper, and print the sudoers line that lets a user trace",
-		Long: `Print the sudoers line with which USER (default: you) can run scripts with --sudo.
-It allows one exact command without further arguments, tracecar's root helper;
-whoever has it can run any bpftrace script as root, but for --unsafe ones.
+		Short: "Let a user trace: the root helper, and the sudoers line",
+		Long: `Print the sudoers line with which USER (default: you) can run scripts with
+--sudo. It allows one exact command without further arguments, tracecar's root
+helper; whoever has it can run any bpftrace script as root, but for --unsafe
+ones.
 
---install, as root, first copies this program to PREFIX/libexec/tracecar/tracecar,
-which root alone can change, and refuses a PREFIX where others could. tracecar
-uses the helper it finds there. Run it again after an upgrade. The line goes to
-standard output when visudo accepts it, so that this gives alice the right:
+--install, as root, first copies this program to
+PREFIX/libexec/tracecar/tracecar, which root alone can change, and refuses a
+PREFIX where others could. tracecar uses the helper it finds there. Run it
+again after an upgrade. The line goes to standard output when visudo accepts
+it, so that this gives alice the right:
 
-  sudo tracecar sudoers --install alice | sudo install -m 0440 /dev/stdin /etc/sudoers.d/tracecar
+  sudo tracecar sudoers --install alice |
+    sudo install -m 0440 /dev/stdin /etc/sudoers.d/tracecar
 
 and this takes it away again:
 

@@ -54,3 +54,35 @@ func notNegative(cmd *cobra.Command, names ...string) error {
 	}
 	return nil
 }
+
+// helpWidth is the width of help in columns: that of a terminal nobody made wider.
+const helpWidth = 80
+
+// usage is cobra's own, with flags wrapped at helpWidth. It is no template:
+// text/template would keep the linker from leaving out methods nobody calls.
+func usage(c *cobra.Command) error {
+	w := c.OutOrStderr()
+	fmt.Fprint(w, "Usage:")
+	if c.Runnable() {
+		fmt.Fprintf(w, "\n  %s", c.UseLine())
+	}
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n  %s [command]\n\nCommands:", c.CommandPath())
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				fmt.Fprintf(w, "\n  %-*s %s", sub.NamePadding(), sub.Name(), sub.Short)
+			}
+		}
+	}
+	if c.HasExample() {
+		fmt.Fprintf(w, "\n\nExamples:\n%s", c.Example)
+	}
+	if c.HasAvailableLocalFlags() {
+		fmt.Fprintf(w, "\n\nFlags:\n%s", strings.TrimRight(c.LocalFlags().FlagUsagesWrapped(helpWidth), "\n"))
+	}
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(w, "\n\nMore about a command: %s [command] --help", c.CommandPath())
+	}
+	fmt.Fprintln(w)
+	return nil
+}

@@ -1,6 +1,11 @@
 package main
 
-import "runtime/debug"
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
 
 // linkedVersion is set by the linker (-X main.linkedVersion=…).
 var linkedVersion string
@@ -14,4 +19,15 @@ func version() string {
 		return info.Main.Version
 	}
 	return "devel"
+}
+
+// newVersion is for those who try the word before the flag.
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version, as --version does", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tracecar version", version())
+			return err
+		},
+	}
 }

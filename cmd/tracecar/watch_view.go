@@ -93,7 +93,7 @@ func stateText(p *collector.ProbeStatus, now time.Time) string {
 		s += ", " + plural(int(p.Restarts), "restart")
 	}
 	if res := p.Result; res != nil && res.Cost != nil && res.Cost.KernelNS != nil && res.Cost.KernelRuns != nil {
-		s += fmt.Sprintf("; %d times in the kernel, %.3g ms in all", *res.Cost.KernelRuns, float64(*res.Cost.KernelNS)/1e6)
+		s += fmt.Sprintf("; %s in the kernel, %.3g ms in all", text.Count(*res.Cost.KernelRuns, "time"), float64(*res.Cost.KernelNS)/1e6)
 	}
 	return s
 }

@@ -23,13 +23,13 @@ func Brief(m *collector.Map, rows int) string {
 	case hasBars(m):
 		briefBars(&b, m, shown)
 	case isFolded(m):
-		fmt.Fprintf(&b, "%s: %s\n", m.Name, count(uint64(len(m.Rows)), "stack"))
+		fmt.Fprintf(&b, "%s: %s\n", m.Name, Count(uint64(len(m.Rows)), "stack"))
 		for i := len(shown) - 1; i >= 0; i-- {
 			b.WriteString("  ")
 			foldedRow(&b, shown[i])
 		}
 	case len(m.Keys) > 0 && m.Kind == "value":
-		fmt.Fprintf(&b, "%s: %s by %s\n", m.Name, count(uint64(len(m.Rows)), "value"), strings.Join(m.Keys, ", "))
+		fmt.Fprintf(&b, "%s: %s by %s\n", m.Name, Count(uint64(len(m.Rows)), "value"), strings.Join(m.Keys, ", "))
 	case len(m.Keys) == 0 && m.Rows[0].Value.Kind() != parser.KindPoints:
 		fmt.Fprintf(&b, "%s %s\n", m.Name, Value(m.Rows[0].Value))
 	default:
@@ -107,7 +107,7 @@ func spark(buckets []parser.Bucket) string {
 	if high.HasMax {
 		to = strconv.FormatInt(high.Max, 10)
 	}
-	return fmt.Sprintf("%s %s %s  %s, half %s, 99%% %s", from, bars.String(), to, count(total, "value"),
+	return fmt.Sprintf("%s %s %s  %s, half %s, 99%% %s", from, bars.String(), to, Count(total, "value"),
 		below(buckets, total, 50), below(buckets, total, 99))
 }
 

@@ -69,12 +69,12 @@ func summary(b *strings.Builder, res *collector.Result) {
 	if res.BpftraceVersion != "" {
 		fmt.Fprintf(b, ", bpftrace %s", res.BpftraceVersion)
 	}
-	fmt.Fprintf(b, ", %s attached", count(uint64(max(res.ProbesAttached, 0)), "probe"))
+	fmt.Fprintf(b, ", %s attached", Count(uint64(max(res.ProbesAttached, 0)), "probe"))
 	if res.LostEvents > 0 {
-		fmt.Fprintf(b, ", %s LOST in the kernel's buffer", count(res.LostEvents, "event"))
+		fmt.Fprintf(b, ", %s LOST in the kernel's buffer", Count(res.LostEvents, "event"))
 	}
 	if res.Truncated.Rows > 0 {
-		fmt.Fprintf(b, ", %s left out (--max-rows)", count(res.Truncated.Rows, "row"))
+		fmt.Fprintf(b, ", %s left out (--max-rows)", Count(res.Truncated.Rows, "row"))
 	}
 	b.WriteString("\n")
 	for _, d := range res.Diagnostics {
@@ -105,7 +105,8 @@ func Diagnostic(d collector.Diagnostic) string {
 	return b.String()
 }
 
-func count(n uint64, what string) string {
+// Count writes "1 event" and "2 events".
+func Count(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
