@@ -94,7 +94,7 @@ type Limits struct {
 
 // Library names folders of scripts.
 type Library struct {
-	// Dirs are folders of *.bt files that callers may run by name, beside the built-in ones, and before one of the same name. A script is read when it is asked for, that of a probe when the configuration is loaded.
+	// Dirs are folders of *.bt files that callers may run by name, beside the built-in ones, and before one of the same name. A script is read when it is asked for; the folders are followed like the configuration, and a probe whose script is another one now restarts.
 	Dirs []string `koanf:"dirs" path:"file"`
 }
 

@@ -8,15 +8,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
 // seenFile tells whether a file has changed: a hash of what it held, or of
-// why it could not be read.
+// why it could not be read. Of a folder of scripts it is of their names.
 type seenFile struct {
-	limit int64 // it was read with; what is larger cannot be read
-	sum   [sha256.Size]byte
-	empty bool
+	limit  int64 // it was read with; what is larger cannot be read
+	sum    [sha256.Size]byte
+	empty  bool
+	folder bool
 }
 
 // fileReader reads files once each, and remembers what it saw.
@@ -48,9 +50,45 @@ func see(data []byte, limit int64, err error) seenFile {
 	return seenFile{limit: limit, sum: sha256.Sum256(data), empty: len(data) == 0}
 }
 
-func look(path string, limit int64) seenFile {
-	data, err := readRegular(path, limit)
-	return see(data, limit, err)
+// look reads what was seen once again.
+func look(path string, before seenFile) seenFile {
+	if before.folder {
+		s, _, _ := lookInto(path)
+		return s
+	}
+	data, err := readRegular(path, before.limit)
+	return see(data, before.limit, err)
+}
+
+// scriptSuffix ends the names of what counts in a folder of scripts.
+const scriptSuffix = ".bt"
+
+// lookInto reads which scripts a folder has.
+func lookInto(dir string) (seen seenFile, scripts []string, err error) {
+	entries, err := os.ReadDir(dir) // sorted
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), scriptSuffix) {
+			scripts = append(scripts, e.Name())
+		}
+	}
+	seen = see([]byte(strings.Join(scripts, "\x00")), 0, err)
+	seen.folder = true
+	return seen, scripts, err
+}
+
+// readFolder remembers a folder of scripts, and each of them: whoever runs one
+// reads it then, here it only counts whether that is another one. This takes
+// some 100 bytes and a name for each.
+func (r *fileReader) readFolder(dir string) error {
+	seen, scripts, err := lookInto(dir)
+	r.seen[dir] = seen
+	for _, name := range scripts {
+		path := filepath.Join(dir, name)
+		if _, there := r.seen[path]; !there {
+			r.seen[path] = look(path, seenFile{limit: maxScript})
+		}
+	}
+	return err
 }
 
 // readRegular reads a whole file. A pipe or a device could block for ever.
@@ -110,10 +148,11 @@ func (c *Config) checkFiles(files *fileReader) Errors {
 		k.token(joinIndex("auth.tokens", i), &c.Auth.Tokens[i])
 	}
 	for i, dir := range c.Library.Dirs {
-		if info, err := os.Stat(dir); err != nil {
-			k.failErr(joinIndex("library.dirs", i), fileError(err))
-		} else if !info.IsDir() {
+		err := files.readFolder(dir)
+		if info, e := os.Stat(dir); e == nil && !info.IsDir() {
 			k.fail(joinIndex("library.dirs", i), dir+" is not a folder", "")
+		} else if err != nil {
+			k.failErr(joinIndex("library.dirs", i), fileError(err))
 		}
 	}
 	if path := c.Bpftrace.Path; strings.Contains(path, "/") {

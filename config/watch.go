@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -25,8 +27,9 @@ const (
 )
 
 // Watch loads the configuration again, with the environment and flags of the
-// first time, whenever what it was loaded from changes: its file, or a script,
-// certificate or token file it names. A write in place, a rename over the
+// first time, whenever what it was loaded from changes: its file, a script,
+// certificate or token file it names, or a script in a folder of its library,
+// of which a new one counts, too. A write in place, a rename over the
 // file, a swapped symbolic link (a Kubernetes ConfigMap) and a deleted and
 // recreated file are all changes; touching a file is none.
 //
@@ -41,7 +44,7 @@ func (c *Config) Watch(ctx context.Context, onChange func(*Config, error)) error
 		return err
 	}
 	defer events.Close()
-	w := watcher{events: events, source: c.src, files: maps.Clone(c.src.files), names: map[string]bool{}}
+	w := watcher{events: events, source: c.src, files: maps.Clone(c.src.files), names: map[string]bool{}, folders: map[string]bool{}}
 	w.follow()
 	rounds := time.NewTicker(patrol)
 	defer rounds.Stop()
@@ -61,7 +64,7 @@ func (c *Config) Watch(ctx context.Context, onChange func(*Config, error)) error
 			return nil
 		case <-rounds.C:
 		case e := <-events.Events:
-			if !w.names[e.Name] {
+			if !w.matters(e.Name) {
 				continue
 			}
 			if !w.settle(ctx) {
@@ -80,6 +83,13 @@ type watcher struct {
 	// names are what events are about that matter: the folders watched, and
 	// what of them lies on the way to a file.
 	names map[string]bool
+	// folders are those of scripts: of these any script matters.
+	folders map[string]bool
+}
+
+// matters tells whether an event is about something that is followed.
+func (w *watcher) matters(name string) bool {
+	return w.names[name] || strings.HasSuffix(name, scriptSuffix) && w.folders[filepath.Dir(name)]
 }
 
 // reload loads, and from then on compares with what was read now.
@@ -89,7 +99,7 @@ func (w *watcher) reload(onChange func(*Config, error)) {
 		// A file of the last good configuration may be what mends it.
 		for path := range w.files {
 			if _, there := files[path]; !there {
-				files[path] = look(path, w.files[path].limit)
+				files[path] = look(path, w.files[path])
 			}
 		}
 	}
@@ -101,7 +111,7 @@ func (w *watcher) reload(onChange func(*Config, error)) {
 // changed tells whether any file holds something else than when it was loaded.
 func (w *watcher) changed() bool {
 	for path, before := range w.files {
-		if look(path, before.limit) != before {
+		if look(path, before) != before {
 			return true
 		}
 	}
@@ -119,7 +129,7 @@ func (w *watcher) settle(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		case e := <-w.events.Events:
-			if w.names[e.Name] {
+			if w.matters(e.Name) {
 				wait.Reset(w.wait())
 			}
 		case <-w.events.Errors: //nolint:errcheck // an overflow: all is looked at afterwards anyway
@@ -133,7 +143,7 @@ func (w *watcher) settle(ctx context.Context) bool {
 
 func (w *watcher) wait() time.Duration {
 	for path, before := range w.files {
-		if info, err := os.Stat(path); !before.empty && (err != nil || info.Size() == 0) {
+		if info, err := os.Stat(path); !before.empty && (err != nil || info.Size() == 0 && !before.folder) {
 			return emptied
 		}
 	}
@@ -144,8 +154,12 @@ func (w *watcher) wait() time.Duration {
 func (w *watcher) follow() {
 	want := map[string]bool{}
 	clear(w.names)
-	for path := range w.files {
+	clear(w.folders)
+	for path, seen := range w.files {
 		way(path, want, w.names, 0)
+		if real, err := filepath.EvalSymlinks(path); seen.folder && err == nil {
+			want[real], w.folders[real] = true, true
+		}
 	}
 	maps.Copy(w.names, want)
 	have := w.events.WatchList()

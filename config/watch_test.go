@@ -233,3 +233,76 @@ func TestWatchIgnoresNoise(t *testing.T) {
 		return true
 	})
 }
+
+// place writes a file in one step: a slow machine shows nothing in between.
+func place(t *testing.T, path, text string) {
+	t.Helper()
+	put(t, path+".new", text)
+	must(t, os.Rename(path+".new", path))
+}
+
+// What a folder of the library holds counts: changed, added and removed
+// scripts, and the folder itself.
+func TestWatchLibrary(t *testing.T) {
+	t.Parallel()
+	path := write(t, "library: {dirs: [own]}\n")
+	dir := filepath.Join(filepath.Dir(path), "own")
+	put(t, filepath.Join(dir, "a.bt"), "one")
+	changes := watch(t, path)
+	taken := func(c change) bool { return c.err == nil }
+	for _, step := range []struct {
+		what string
+		do   func()
+		good func(change) bool
+	}{
+		{"a write", func() { put(t, filepath.Join(dir, "a.bt"), "two") }, taken},
+		{"a rename over", func() { place(t, filepath.Join(dir, "a.bt"), "three") }, taken},
+		{"a script more", func() { place(t, filepath.Join(dir, "b.bt"), "one") }, taken},
+		{"a write to it", func() { put(t, filepath.Join(dir, "b.bt"), "two") }, taken},
+		{"a script less", func() { must(t, os.Remove(filepath.Join(dir, "a.bt"))) }, taken},
+		{"the folder gone", func() { must(t, os.Rename(dir, dir+".away")) }, fails("no such file")},
+		{"the folder back", func() { must(t, os.Rename(dir+".away", dir)) }, taken},
+		// As a ConfigMap is mounted.
+		{"a link", func() {
+			put(t, filepath.Join(dir, "..1/c.bt"), "one")
+			must(t, os.Symlink("..1", filepath.Join(dir, "..data")))
+			must(t, os.Symlink("..data/c.bt", filepath.Join(dir, "c.bt")))
+		}, taken},
+		{"a swap", func() {
+			put(t, filepath.Join(dir, "..2/c.bt"), "two")
+			must(t, os.Symlink("..2", filepath.Join(dir, "..new")))
+			must(t, os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data")))
+		}, taken},
+		{"a file for a folder", func() {
+			must(t, os.Rename(dir, dir+".away"))
+			put(t, dir, "")
+		}, fails("is not a folder")},
+		{"mended", func() {
+			must(t, os.Remove(dir))
+			must(t, os.Rename(dir+".away", dir))
+		}, taken},
+	} {
+		step.do()
+		until(t, changes, step.what, step.good)
+	}
+}
+
+// What is no script, and a script that stays as it is, change no library.
+func TestWatchLibraryIgnoresNoise(t *testing.T) {
+	t.Parallel()
+	path := write(t, "library: {dirs: [own]}\n")
+	dir := filepath.Join(filepath.Dir(path), "own")
+	put(t, filepath.Join(dir, "a.bt"), "one")
+	changes := watch(t, path)
+	place(t, filepath.Join(dir, "a.bt"), "one")
+	for i := range 20 {
+		put(t, filepath.Join(dir, "notes.txt"), strings.Repeat("x", i))
+	}
+	place(t, path, "library: {dirs: [own]}\n"+inline("seen"))
+	until(t, changes, "the first change", func(c change) bool {
+		if !scriptIs("seen")(c) {
+			t.Errorf("%v %v", c.c, c.err)
+		}
+		return true
+	})
+}

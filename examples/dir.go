@@ -35,6 +35,9 @@ func readDir(dir, name string) []Script {
 	slices.Sort(files)
 	var scripts []Script
 	for _, file := range slices.Compact(files) {
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			continue // a pipe would block for ever
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue

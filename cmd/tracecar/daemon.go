@@ -45,9 +45,12 @@ type daemon struct {
 	level   *slog.LevelVar // of log
 	started *config.Config
 
-	mu    sync.Mutex
-	cfg   *config.Config // in force
-	roles func(collector.Script) policy.Role
+	mu  sync.Mutex
+	cfg *config.Config // in force
+	// scheduled are the probes of cfg, with the scripts of the library as they
+	// were read then.
+	scheduled []collector.Probe
+	roles     func(collector.Script) policy.Role
 	// refused is why the configuration on disk is not the one in force.
 	refused error
 	// restart are the keys of cfg that count from the next start only.
@@ -70,7 +73,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	}
 	telemetry := otlpConfig(cfg)
 	telemetry.Logger = log
-	d := &daemon{log: log, began: make(chan struct{}, 1), level: level, started: cfg, cfg: cfg}
+	d := &daemon{log: log, began: make(chan struct{}, 1), level: level, started: cfg, cfg: cfg, scheduled: probes}
 	face := mcp.Config{}
 	if err := d.faces(&face, cfg); err != nil {
 		return nil, err

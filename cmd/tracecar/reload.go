@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"tracecar/collector"
 	"tracecar/collector/otlp"
 	"tracecar/config"
 )
@@ -68,15 +69,31 @@ func (d *daemon) take(cfg *config.Config) error {
 	d.runner.SetGuard(runnerGuard(cfg))
 	setLevel(d.level, cfg.Log.Level)
 	changes := config.Diff(d.cfg, cfg)
+	changes.Changed = append(changes.Changed, rewritten(d.scheduled, probes, changes.Changed)...)
 	d.log.Info("configuration taken", "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed)
 	// Counted from the start: what was changed before waits for it still.
 	restart := config.Diff(d.started, cfg).Restart
 	if len(restart) > 0 && !slices.Equal(restart, d.restart) {
 		d.log.Warn("these keys of the configuration count from the next start of tracecar", "keys", restart)
 	}
-	d.cfg, d.restart = cfg, restart
+	d.cfg, d.scheduled, d.restart = cfg, probes, restart
 	d.warn(cfg)
 	return nil
+}
+
+// rewritten names the probes whose script is another one without a change of
+// the configuration, which has only the name of a library's script; known are
+// named already.
+func rewritten(before, after []collector.Probe, known []string) (names []string) {
+	for i := range after {
+		p := &after[i]
+		at := slices.IndexFunc(before, func(q collector.Probe) bool { return q.Name == p.Name })
+		if at >= 0 && !slices.Contains(known, p.Name) &&
+			(before[at].Source != p.Source || !slices.Equal(before[at].Variants, p.Variants)) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // warn says what the probes declare and their scripts do not have: such a

@@ -150,6 +150,82 @@ func TestReloadLive(t *testing.T) {
 	}
 }
 
+// TestReloadLibrary: a script in a folder of the library is followed like the
+// file of a probe: what runs it restarts, and callers see what is new.
+func TestReloadLibrary(t *testing.T) {
+	p := executortest.Newest(t)
+	const conf = `
+library: {dirs: [own]}
+probes:
+  - {name: stays, script: 'interval:ms:10 { @n = count(); }'}
+  - {name: changes, library: mine}
+  - {name: variant, versions: [{bpftrace: ">=0.1", library: mine}]}
+`
+	script := func(name string) string {
+		return "// Title: Mine\n// Question: " + name + "?\ninterval:ms:10 { @" + name + " = count(); }\n"
+	}
+	for name, change := range ways {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "tracecar.yaml")
+			own := filepath.Join(filepath.Dir(path), "own")
+			if err := os.Mkdir(own, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, path, conf)
+			change(t, own, map[string]string{"mine.bt": script("one")})
+			d := followTestDaemon(t, p, path)
+			m := newMCPClient(t, d)
+			shows := func(what string) (probes map[string]collector.ProbeStatus) {
+				t.Helper()
+				waitFor(t, what, func() bool {
+					probes = d.probes()
+					for _, name := range []string{"changes", "variant"} {
+						p := probes[name]
+						if p.State != collector.ProbeRunning || len(p.Result.Maps) != 1 || p.Result.Maps[0].Name != "@"+what {
+							return false
+						}
+					}
+					return probes["stays"].State == collector.ProbeRunning
+				})
+				return probes
+			}
+			listed := func(query string) string {
+				out, _ := m.call("list_scripts", map[string]any{"query": query})
+				return fmt.Sprint(out["scripts"])
+			}
+			first := shows("one")
+			change(t, own, map[string]string{"mine.bt": script("two"), "other.bt": script("else")})
+			if now := shows("two"); now["stays"].RunID != first["stays"].RunID || now["changes"].RunID == first["changes"].RunID {
+				t.Errorf("runs %v, then %v", first, now)
+			}
+			if mine, other := listed("mine"), listed("other"); !strings.Contains(mine, "name:mine") || !strings.Contains(other, "name:other") {
+				t.Errorf("listed are %s and %s", mine, other)
+			}
+			// A configuration may be taken twice, as other.bt came a little later.
+			if said := d.said.String(); !strings.Contains(said, `changed="[changes variant]"`) {
+				t.Errorf("the log says %s", said)
+			}
+			// A probe without its script is a mistake.
+			second := d.probes()
+			if err := os.Remove(filepath.Join(own, "mine.bt")); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the mistake to show", func() bool {
+				why, _ := d.readyDetail()["config_error"].(string)
+				return strings.Contains(why, "tracecar.yaml:5:") && strings.Contains(why, `no script "mine"`)
+			})
+			if now := d.probes(); now["changes"].RunID != second["changes"].RunID || now["changes"].State != collector.ProbeRunning {
+				t.Errorf("a mistake restarts: %+v", now["changes"])
+			}
+			change(t, own, map[string]string{"mine.bt": script("three")})
+			if now := shows("three"); now["stays"].RunID != first["stays"].RunID {
+				t.Errorf("the unchanged one was restarted")
+			}
+			waitFor(t, "the mistake to be gone", func() bool { return d.readyDetail()["config_error"] == nil })
+		})
+	}
+}
+
 // TestDeletedConfiguration: without its file what was in force goes on.
 func TestDeletedConfiguration(t *testing.T) {
 	d := newTestDaemon(t, executortest.Newest(t), "probes: [{name: p, script: 'interval:ms:10 { @n = count(); }'}]\n")
