@@ -18,6 +18,7 @@ var routes = map[string]struct {
 	ask  string // a request of it
 	open bool
 }{
+	"GET /{$}":                      {"GET /", false},
 	"/mcp":                          {"POST /mcp", false},
 	"/sse":                          {"GET /sse", false},
 	"/message":                      {"POST /message?sessionId=x", false},
@@ -31,6 +32,26 @@ var routes = map[string]struct {
 	"GET /readyz":                   {"GET /readyz", true},
 	"GET " + auth.WellKnown:         {"GET " + auth.WellKnown, true},
 	"GET " + auth.WellKnown + "/":   {"GET " + auth.WellKnown + "/mcp", true},
+}
+
+// What the page at / names is there, and all that people may look for is named.
+func TestIndexNamesRoutes(t *testing.T) {
+	s := serveConfig(t, "auth: {default_role: caller}")
+	status, _, page := s.ask("GET", "/", "", "")
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, page)
+	}
+	for line := range strings.Lines(page) {
+		path, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(path, "/") && !slices.ContainsFunc(s.d.server.Patterns(), func(p string) bool { return p[strings.IndexByte(p, '/'):] == path }) {
+			t.Errorf("%s is named and not served", path)
+		}
+	}
+	for _, path := range []string{"/mcp", "/api/mcp", "/api/tools", "/api/probes", "/metrics", "/healthz", "/readyz"} {
+		if !strings.Contains(page, "\n"+path+" ") {
+			t.Errorf("%s is not named", path)
+		}
+	}
 }
 
 func TestEveryRouteAsks(t *testing.T) {

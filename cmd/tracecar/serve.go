@@ -195,6 +195,7 @@ func (d *daemon) background(ctx context.Context) (context.Context, func()) {
 // mcpConfig is what cfg says about the faces.
 func (d *daemon) mcpConfig(m mcp.Config, cfg *config.Config) mcp.Config {
 	routes := []mcp.Route{
+		{Pattern: "GET /{$}", Handler: index(cfg)},
 		{Pattern: "GET /api/probes", Handler: http.HandlerFunc(d.serveProbes)},
 		{Pattern: "GET /api/probes/{name}/stacks", Handler: http.HandlerFunc(d.serveStacks)},
 	}

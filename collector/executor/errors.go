@@ -2,6 +2,7 @@ package executor
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -65,7 +66,7 @@ func (e *FailedError) Error() string {
 	for _, d := range e.Diagnostics {
 		if d.Severity == SeverityError && !d.Noise {
 			if d.Hint != "" {
-				return fmt.Sprintf("bpftrace %s: %s; %s", e.What, d.Message, d.Hint)
+				return fmt.Sprintf("bpftrace %s: %s; %s", e.What, strings.TrimSuffix(d.Message, "."), d.Hint)
 			}
 			return fmt.Sprintf("bpftrace %s: %s", e.What, d.Message)
 		}

@@ -22,6 +22,10 @@ func (b *Bpftrace) AddHints(ctx context.Context, diags []Diagnostic) {
 		},
 		host: DescribeHost,
 	}
+	h.add(diags)
+}
+
+func (h *hinter) add(diags []Diagnostic) {
 	for i := range diags {
 		if d := &diags[i]; d.Hint == "" && !d.Noise {
 			d.Hint = h.hint(d)

@@ -126,3 +126,13 @@ func TestNearest(t *testing.T) {
 		t.Errorf("distance %d", d)
 	}
 }
+
+// What a command says when bpftrace would not answer ends in how to mend it.
+func TestFailedErrorTellsTheHint(t *testing.T) {
+	diags := ParseDiagnostics("ERROR: bpftrace currently only supports running as the root user.\n", "")
+	(&hinter{}).add(diags)
+	err := &FailedError{What: "-l", Diagnostics: diags}
+	if got := err.Error(); !strings.HasPrefix(got, "bpftrace -l: bpftrace currently only supports running as the root user; run as root") {
+		t.Error(got)
+	}
+}

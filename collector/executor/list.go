@@ -47,6 +47,8 @@ func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]At
 		if len(points) == 0 && a.exit.Code == 1 && !hasError(diags) {
 			return nil, nil
 		}
+		h := hinter{list: func(string, bool) []AttachPoint { return nil }, host: DescribeHost}
+		h.add(diags)
 		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: diags}
 	}
 	return points, nil
