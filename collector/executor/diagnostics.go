@@ -204,7 +204,7 @@ func (p *diagnosticParser) located(file string, d Diagnostic) {
 	inScript := file == p.script
 	if d.Message == "expanded from" && p.last != nil {
 		if inScript {
-			d.Severity, d.Message, d.Hint, d.File = p.last.Severity, p.last.Message, p.last.Hint, p.last.File
+			d.Severity, d.Message, d.Hint, d.File, d.Noise = p.last.Severity, p.last.Message, p.last.Hint, p.last.File, p.last.Noise
 			*p.last = d
 		}
 		return

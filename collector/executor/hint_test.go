@@ -106,7 +106,8 @@ func TestMissingFunctionIsFound(t *testing.T) {
 func TestNoiseHasAPlace(t *testing.T) {
 	script := "tracepoint:syscalls:sys_exit_read /args.ret > 0/ { delete(@[pid]); }"
 	for _, d := range ParseDiagnostics("stdin:1:36-48: WARNING: Addrspace mismatch\n"+script+"\n    ~~~~\n"+
-		"stdin:1:52-65: WARNING: Return value discarded.\n"+script+"\n    ~~~\n", script) {
+		"stdin:1:52-65: WARNING: Return value discarded.\n"+script+"\n    ~~~\n"+
+		"stdin:1:36-49: WARNING: expanded from\n"+script+"\n    ~~~\n", script) {
 		if !d.Noise || d.Line != 1 {
 			t.Errorf("shown: %+v", d)
 		}
