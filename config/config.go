@@ -102,7 +102,7 @@ type Library struct {
 type Prometheus struct {
 	// Enabled turns the scrape on or off; left out, it is on where otlp has no endpoint.
 	Enabled *bool `koanf:"enabled"`
-	// Path is where it is served.
+	// Path is where it is served: a clean path, none of tracecar's own.
 	Path string `koanf:"path"`
 }
 

@@ -45,9 +45,7 @@ func (c *Config) Validate() error {
 	k.limits()
 	k.otlp()
 	k.auth()
-	if p := c.Prometheus.Path; !strings.HasPrefix(p, "/") || strings.ContainsAny(p, "?# ") {
-		k.fail("prometheus.path", fmt.Sprintf("%q is not a path", p), "write /metrics")
-	}
+	k.scrapePath()
 	for key := range c.Resource.Attributes {
 		if key == "" {
 			k.fail("resource.attributes", "an attribute needs a name", "")

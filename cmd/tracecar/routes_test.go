@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tracecar/config"
 	"tracecar/mcp/auth"
 )
 
@@ -95,6 +96,20 @@ func TestEveryRouteAsks(t *testing.T) {
 			if status, _, answer := s.ask(method, path, testToken, ""); status == http.StatusUnauthorized {
 				t.Errorf("%s with the token: %s", r.ask, answer)
 			}
+		}
+	}
+}
+
+// A scrape at a route of tracecar's own would end serve when it starts, or take
+// the route over.
+func TestEveryRouteIsNoScrapePath(t *testing.T) {
+	for pattern := range routes {
+		method, path, _ := strings.Cut(routes[pattern].ask, " ")
+		path, _, _ = strings.Cut(path, "?")
+		c := config.Default()
+		c.Prometheus.Path = path
+		if err := c.Validate(); (err == nil) != (path == "/metrics") {
+			t.Errorf("prometheus.path %s, as %s %s: %v", path, method, pattern, err)
 		}
 	}
 }
