@@ -127,7 +127,7 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 		r.way, r.fold.ownPrints = printsItself, true
 		return ""
 	}
-	if kernelmap.Verified(r.version) && !formattedByBpftrace(s) {
+	if kernelmap.Verified(r.version) && !formattedByBpftrace(s, bt.Version().AtLeast(0, 24)) {
 		return ""
 	}
 	mark, own := newMark(), ownPrints(s)
@@ -147,40 +147,6 @@ func (r *Run) prepareSignal(ctx context.Context, bt *executor.Bpftrace, s *scrip
 	r.way, r.mark, r.fold.ownProbes = appended, mark, 1
 	r.mu.Unlock()
 	return probe
-}
-
-// formattedByBpftrace tells whether a map has keys or values that only
-// bpftrace can put into words, such as stacks.
-func formattedByBpftrace(s *script.Script) bool {
-	for i := range s.Maps {
-		m := &s.Maps[i]
-		if m.KeyUnclear || m.Kind == script.KindUnknown || m.Kind == script.KindTSeries || m.Kind == script.KindValue && !plainType(m.Value) {
-			return true
-		}
-		for _, k := range m.Keys {
-			if !plainType(k.Type) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func plainType(t script.Type) bool {
-	switch t.Kind {
-	case script.TypeInt:
-		return t.Bits > 0 // else its sign is not known
-	case script.TypeBool, script.TypeString:
-		return true
-	case script.TypeTuple:
-		for _, e := range t.Elems {
-			if !plainType(e) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
 }
 
 func (r *Runner) bpftrace(ctx context.Context, sudo bool, l policy.Limits) (*executor.Bpftrace, error) {
