@@ -129,7 +129,7 @@ func checkRun(t *testing.T, s Script, res *collector.Result, d time.Duration) bo
 // busyMachine reports a diagnostic that other work on this machine can cause:
 // a map keyed by path or stack is full; two stacks have one hash (0.17).
 func busyMachine(d collector.Diagnostic) bool {
-	return strings.Contains(d.Message, "map_update_elem failed") || strings.Contains(d.Message, "failed to look up stack id")
+	return strings.Contains(d.Message, "map_update_elem failed") || strings.Contains(d.Message, " is full: ") || strings.Contains(d.Message, "failed to look up stack id")
 }
 
 func checkMap(t *testing.T, s Script, m collector.Map) {
