@@ -26,6 +26,9 @@ func (f *Translator) buildMap(p mapPrint, t *kernelmap.Table) (m Map, left uint6
 	}
 	for i := int(left); i < len(rows); i++ {
 		r := Row{Value: typedValue(sm, keys[i].Value)}
+		if sm != nil && f.dialect.MislabelsLhist {
+			r.Value = kernelmap.Overflow(sm, r.Value)
+		}
 		if p.state.Keyed {
 			r.Key, r.Ambiguous = keys[i].Parts, keys[i].Ambiguous
 		}

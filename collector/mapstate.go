@@ -8,6 +8,7 @@ import (
 	"tracecar/collector/kernelmap"
 	"tracecar/collector/mapkey"
 	"tracecar/parser"
+	"tracecar/parser/script"
 )
 
 // mapPrint is one print of one map.
@@ -88,7 +89,7 @@ func (f *fold) mapEvents(prints []mapPrint) {
 // not killed.
 func (f *fold) finish(tables *kernelmap.Tables, ended bool) {
 	for _, p := range f.maps.flush() {
-		if !ended || f.printedByScript(p.state, tables) {
+		if !ended && f.mayPrint(p.state.Name) || f.printedByScript(p.state, tables) {
 			f.mapEvents([]mapPrint{p})
 			continue
 		}
@@ -123,6 +124,18 @@ func (f *fold) prints(name string) bool {
 		}
 	}
 	return false
+}
+
+// mayPrint tells whether the script may print a map, or an element of it: a
+// bpftrace that dies while it prints its last maps must not make events of them.
+func (f *fold) mayPrint(name string) bool {
+	s := f.script
+	if s == nil || len(s.Macros)+len(s.Directives)+len(s.Imports) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Outputs, func(o script.Output) bool {
+		return o.Name == "print" && len(o.Args) > 0 && strings.Contains(o.Args[0], name)
+	})
 }
 
 // upgradeEvents gives rows of intermediate prints the keys that only the

@@ -18,11 +18,14 @@ type Recording struct {
 	// Source is the script; "" where it is not at hand: then kinds are unknown
 	// and keys are not split.
 	Source string
-	// MaxEvents and MaxRows bound the Result; 0 is no bound.
+	// MaxEvents and MaxRows bound the Result; 0 is no bound. Events are left out,
+	// and counted, past 1 GiB of them too.
 	MaxEvents, MaxRows int
 	// MaxLine bounds one line, in bytes; 0 is the parser's default.
 	MaxLine int
 }
+
+const maxRecordedBytes = 1 << 30
 
 // Fold gives the Result of a recording. There is no kernel to ask and nothing
 // is known of the run beside its output: the status is completed, exit code and
@@ -33,7 +36,7 @@ func (rec *Recording) Fold() (*Result, error) {
 		parsed = script.Parse(rec.Source)
 	}
 	f := fold{Translator: NewTranslator(parsed, rec.Version, rec.MaxRows)}
-	f.log = eventLog{max: rec.MaxEvents, maxBytes: 1 << 40}
+	f.log = eventLog{max: rec.MaxEvents, maxBytes: maxRecordedBytes}
 	if rec.MaxEvents == 0 {
 		f.log.max = int(^uint(0) >> 1)
 	}
@@ -44,6 +47,9 @@ func (rec *Recording) Fold() (*Result, error) {
 	rd := parser.NewReader(rec.Output, opts...)
 	for rd.Scan() {
 		f.record(rd.Record())
+	}
+	if f.records == 0 && rd.Err() == nil {
+		f.problems.add(Diagnostic{Severity: "warning", Message: "the recording is empty: bpftrace -f json prints a line for the probes it attached, if nothing else"})
 	}
 	f.finish(nil, true)
 	res := f.result(nil)

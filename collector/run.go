@@ -326,6 +326,9 @@ func (r *Run) judge(res *Result, o outcome) {
 			res.Diagnostics = append(res.Diagnostics, d)
 		}
 	}
+	if res.Status == StatusFailed && r.attachedAt.IsZero() {
+		res.ProbesAttached = 0 // bpftrace up to 0.23 says how many there are before it attaches them
+	}
 	if o.err != nil && o.exit != nil {
 		res.Diagnostics = append(res.Diagnostics, errorDiagnostics(o.err)...)
 	}

@@ -3,6 +3,7 @@ package kernelmap
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,6 +133,27 @@ func scaleOf(m *script.Map, d dialect) (scale, error) {
 		return s, errors.New("lhist: its bounds make no sense")
 	}
 	return s, nil
+}
+
+// Overflow gives the overflow bucket of lhist its true begin where bpftrace,
+// up to 0.23, prints the maximum that the script says: it counts from the last
+// whole step on. What is not so stays as it is.
+func Overflow(m *script.Map, printed parser.Value) parser.Value {
+	if m.Kind != script.KindLhist || printed.Kind() != parser.KindBuckets {
+		return printed
+	}
+	s, err := scaleOf(m, dialect{})
+	bars := printed.Buckets()
+	if err != nil || len(bars) == 0 {
+		return printed
+	}
+	last, over := bars[len(bars)-1], s.bucket(s.top(), 0)
+	if last.HasMax || !last.HasMin || last.Min != s.max || over.Min == s.max {
+		return printed
+	}
+	bars = slices.Clone(bars)
+	bars[len(bars)-1].Min = over.Min
+	return parser.BucketsOf(bars)
 }
 
 // integer reads an integer literal of the bpftrace language.

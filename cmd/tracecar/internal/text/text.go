@@ -65,7 +65,9 @@ func summary(b *strings.Builder, res *collector.Result) {
 	if res.ExitCode != 0 && !res.TimedOut && res.ExitCode != -1 {
 		fmt.Fprintf(b, " (exit code %d)", res.ExitCode)
 	}
-	fmt.Fprintf(b, " after %.1f s", float64(res.DurationMS)/1000)
+	if res.DurationMS > 0 { // of a recording nothing is known
+		fmt.Fprintf(b, " after %.1f s", float64(res.DurationMS)/1000)
+	}
 	if res.BpftraceVersion != "" {
 		fmt.Fprintf(b, ", bpftrace %s", res.BpftraceVersion)
 	}
