@@ -90,13 +90,13 @@ type Metric struct {
 	Description string `koanf:"description"`
 	// Attributes name the parts of the map's key, in order.
 	Attributes []string `koanf:"attributes"`
-	// Type overrides what the map's aggregation tells: counter never falls.
+	// Type overrides what the map's aggregation tells: counter never falls. hist, lhist and stats are histograms, and nothing else is one.
 	Type string `koanf:"type" enum:",counter,updowncounter,gauge,histogram"`
-	// Buckets of a hist: explicit keeps bpftrace's own bounds, exact for integers; exponential makes an exponential histogram.
+	// Buckets of a hist: explicit keeps bpftrace's own bounds, exact for integers; exponential makes an exponential histogram over OTLP, of a hist with one bucket per power of two and without value_scale; at /metrics, whose text has none, it has the explicit bounds.
 	Buckets string `koanf:"buckets" enum:",explicit,exponential"`
 	// ValueScale multiplies values and bucket bounds: 0.001 makes ms of us. Left out: values stay as they are.
 	ValueScale float64 `koanf:"value_scale"`
-	// Sum is the map whose sum() belongs to this hist: the histogram gets it as its sum. That map is then not exported by itself.
+	// Sum is the map whose sum() belongs to this hist or lhist, by a key of as many parts: the histogram gets it as its sum. That map is then not exported by itself.
 	Sum string `koanf:"sum"`
 	// Decode turns key parts into text, by attribute: "device: majorminor".
 	Decode map[string]string `koanf:"decode"`

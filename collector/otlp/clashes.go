@@ -59,17 +59,13 @@ type named struct {
 // namedMaps are the maps of a script that would be metrics.
 func namedMaps(p *Declared, source string) (out []named) {
 	parsed := script.Parse(source)
-	sums := map[string]bool{}
-	for _, d := range p.Probe.Metrics {
-		sums[d.Sum] = true
-	}
 	for i := range parsed.Maps {
 		sm := &parsed.Maps[i]
 		key := "name"
 		var decl *Metric
 		if d, ok := p.Probe.Metrics[sm.Name]; ok {
 			decl, key = &d, inKey("metrics", sm.Name)
-		} else if sums[sm.Name] {
+		} else if ownerOf(parsed, p.Probe.Metrics, sm.Name) != "" {
 			continue
 		}
 		m := &collector.Map{Name: sm.Name, Kind: string(sm.Kind), Keys: collector.KeyNames(sm)}

@@ -80,7 +80,7 @@ func (mm *mapMetric) histogram(points []point) metricdata.Aggregation {
 
 // exponentially tells whether the map is to be an exponential histogram.
 func (mm *mapMetric) exponentially() bool {
-	return mm.decl.Exponential && mm.ladder != nil && mm.ladder.octaves && mm.decl.Scale == 0
+	return mm.decl.Exponential && mm.ladder != nil && mm.ladder.octaves && (mm.decl.Scale == 0 || mm.decl.Scale == 1)
 }
 
 // exponential states bpftrace's [2^e, 2^(e+1)-1] as (2^e, 2^(e+1)]: all that

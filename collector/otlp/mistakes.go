@@ -22,7 +22,8 @@ type Mistake struct {
 }
 
 // Mistakes tells what of a probe's declaration its script does not bear out:
-// maps, key parts, printfs and fields that it does not have. Where the script
+// maps, key parts, printfs and fields that it does not have, and kinds of metrics
+// that its maps cannot be. Where the script
 // does not tell, nothing is.
 func Mistakes(source string, decl Probe) []Mistake {
 	c := mistakes{parsed: script.Parse(source)}
@@ -76,9 +77,10 @@ func (c *mistakes) metric(name string, m *Metric) {
 		c.fail(key, "the script has no map "+name, "it has "+c.mapNames())
 		return
 	}
-	if m.Sum != "" && c.parsed.Map(m.Sum) == nil {
-		c.fail(key+".sum", "the script has no map "+m.Sum, "it has "+c.mapNames())
+	if m.Sum != "" {
+		c.sum(key+".sum", sm, m.Sum)
 	}
+	c.kind(key, sm, m)
 	if sm.KeyUnclear || len(sm.Assigns) == 0 {
 		return
 	}

@@ -20,6 +20,9 @@ func Outline(probe, source string, decl Probe) []string {
 		var declared *Metric
 		if d, ok := decl.Metrics[sm.Name]; ok {
 			declared = &d
+		} else if owner := ownerOf(parsed, decl.Metrics, sm.Name); owner != "" {
+			lines = append(lines, fmt.Sprintf("%s is not exported by itself: it is the sum of %s", sm.Name, owner))
+			continue
 		}
 		mm := newMapMetric(probe, nil, m, sm, isScratch(parsed, sm.Name), declared, 1)
 		if mm.leftOut != "" || mm.shape == shapeNone {
@@ -30,7 +33,7 @@ func Outline(probe, source string, decl Probe) []string {
 			lines = append(lines, fmt.Sprintf("%s is not exported: %s", sm.Name, strings.ReplaceAll(why, "_", " ")))
 			continue
 		}
-		line := fmt.Sprintf("%s → %s %s", sm.Name, shapeNames[mm.shape], mm.name)
+		line := fmt.Sprintf("%s → %s %s", sm.Name, mm.metricKind(), mm.name)
 		if mm.unit != "" {
 			line += " in " + mm.unit
 		}
@@ -40,6 +43,9 @@ func Outline(probe, source string, decl Probe) []string {
 		}
 		if len(names) > 0 {
 			line += " by " + strings.Join(names, ", ")
+		}
+		if sum := sumOf(parsed, decl.Metrics, sm.Name); sum != "" {
+			line += " with the sum of " + sum
 		}
 		lines = append(lines, line)
 	}

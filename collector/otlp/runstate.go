@@ -202,7 +202,7 @@ func (r *runState) update(maps []collector.Map, at time.Time, whole bool) {
 	for i := range maps {
 		m := &maps[i]
 		mm := r.metric(m)
-		mm.update(m, byName[mm.decl.Sum], r.attached, at, whole)
+		mm.update(m, byName[sumOf(r.info.Parsed, r.probe.Metrics, m.Name)], r.attached, at, whole)
 		r.e.keepLadder(r, mm)
 		r.stats.look(mm)
 	}
@@ -218,14 +218,10 @@ func (r *runState) metric(m *collector.Map) *mapMetric {
 		}
 	}
 	var decl *Metric
-	for name, d := range r.probe.Metrics {
-		if d.Sum == m.Name {
-			decl = &Metric{Drop: true}
-		}
-		if name == m.Name {
-			decl = &d
-			break
-		}
+	if d, ok := r.probe.Metrics[m.Name]; ok {
+		decl = &d
+	} else if ownerOf(r.info.Parsed, r.probe.Metrics, m.Name) != "" {
+		decl = &Metric{Drop: true}
 	}
 	limit := r.probe.MaxSeries
 	if limit == 0 {
