@@ -127,11 +127,11 @@ type Span struct {
 	TimeUnit string `koanf:"time_unit" enum:"ns,us,ms,s"`
 	// Key are the fields, the same in both, that tell which end belongs to which start.
 	Key []Field `koanf:"key"`
-	// Timeout ends the wait for an end; the start is then counted as unmatched.
+	// Timeout is how long after its start an end may come, by the times both print; a pair further apart, and a start whose end does not come, is counted as unmatched.
 	Timeout time.Duration `koanf:"timeout" min:"1ms"`
 	// Attributes are the span's, by name, each from a field. Left out: all fields under their own names.
 	Attributes map[string]Field `koanf:"attributes"`
-	// TraceParent is the field that prints a W3C traceparent, of which the span is a child.
+	// TraceParent is the field that prints a W3C traceparent, of which the span is a child; where that says not sampled, the span is not exported.
 	TraceParent Field `koanf:"trace_parent"`
 }
 

@@ -80,6 +80,9 @@ func (p producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error
 	var done []func()
 	newest := map[string]*runState{}
 	for _, r := range runs {
+		if r.events != nil {
+			r.events.forget()
+		}
 		now, key := fresh[r], r.key()
 		// Until the maps of a new run can be read the old one's are the newest.
 		if now.maps || r.hasEnded() && r.hasPoints() || now.cost && newest[key] == nil {

@@ -128,11 +128,15 @@ type Span struct {
 	Unit, TimeUnit string
 	// Key are the fields, the same in both, that join an end to its start.
 	Key []string
-	// Timeout ends the wait for an end (default 1 min).
+	// Timeout is how long after its start an end may come, by the times that the
+	// two printfs print (default 1 min). A start without an end is given up that
+	// long, and a second, after it was read.
 	Timeout time.Duration
 	// Attributes by name, each from a field; nil: all fields.
 	Attributes map[string]string
-	// TraceParent is the field that prints a W3C traceparent.
+	// TraceParent is the field that prints a W3C traceparent. Where that is
+	// empty, or cannot be read, the span has the parent it has without; where
+	// it says not sampled, the span is not exported.
 	TraceParent string
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,11 +19,23 @@ import (
 // is counted as unmatched.
 const maxOpen = 65536
 
-// eventSpans makes spans of what one run prints. It is used by the goroutine
-// that reads the run's output.
+// onTheWay is how much longer than its time-out a start waits: what bpftrace
+// printed in time may be read late.
+const onTheWay = time.Second
+
+// eventSpans makes spans of what one run prints. The goroutine that reads the
+// run's output hands it lines, collections let it forget old starts.
+//
+// Whether an end came within the time-out is told by the two times the script
+// printed, by the kernel's clock, however late the lines were read. A start
+// whose end does not come has no second time: it waits by the time since it was
+// read, for its time-out and onTheWay.
 type eventSpans struct {
 	r    *runState
 	uses map[int][]use // by where the printf stands in the script
+	now  func() time.Time
+
+	mu   sync.Mutex
 	open map[openKey]opened
 	// swept is when the starts were last looked over for those too old.
 	swept time.Time
@@ -40,13 +53,13 @@ type openKey struct {
 
 type opened struct {
 	fields fields
-	when   time.Time
+	read   time.Time
 }
 
 // newEventSpans is nil where the run's probe declares no spans that the script
 // has a printf for.
 func newEventSpans(r *runState) *eventSpans {
-	es := &eventSpans{r: r, uses: map[int][]use{}, open: map[openKey]opened{}}
+	es := &eventSpans{r: r, uses: map[int][]use{}, now: time.Now, open: map[openKey]opened{}}
 	for i := range r.probe.Spans {
 		decl := &r.probe.Spans[i]
 		s, err := newEventSpan(decl)
@@ -100,7 +113,12 @@ func (es *eventSpans) use(u use, args fields) {
 		es.emit(u.eventSpan, args, args, args)
 		return
 	}
-	es.sweep()
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	now := es.now()
+	if now.Sub(es.swept) >= time.Second {
+		es.sweep(now)
+	}
 	key, ok := joinKey(args, u.decl.Key)
 	if !ok {
 		es.r.stats.count(&es.r.stats.unreadable)
@@ -114,6 +132,11 @@ func (es *eventSpans) use(u use, args fields) {
 			return
 		}
 		delete(es.open, k)
+		if _, took, ok := u.times(began.fields, args); ok && took > u.timeout {
+			es.r.stats.count(&es.r.stats.unmatched) // the start
+			es.r.stats.count(&es.r.stats.unmatched) // the end, as if the start had gone before
+			return
+		}
 		es.emit(u.eventSpan, began.fields, args, slices.Concat(args, began.fields))
 		return
 	}
@@ -121,7 +144,7 @@ func (es *eventSpans) use(u use, args fields) {
 		es.r.stats.count(&es.r.stats.unmatched)
 	}
 	if waits || len(es.open) < maxOpen {
-		es.open[k] = opened{slices.Clone(args), time.Now()}
+		es.open[k] = opened{slices.Clone(args), now}
 	}
 }
 
@@ -137,15 +160,18 @@ func joinKey(f fields, picks []string) (string, bool) {
 	return strings.Join(parts, "\x00"), true
 }
 
-// sweep forgets starts that waited too long, looking once a second.
-func (es *eventSpans) sweep() {
-	now := time.Now()
-	if now.Sub(es.swept) < time.Second {
-		return
-	}
+// forget counts the starts that waited too long, though the run prints no more.
+func (es *eventSpans) forget() {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	es.sweep(es.now())
+}
+
+// sweep forgets starts that waited too long; mu is held.
+func (es *eventSpans) sweep(now time.Time) {
 	es.swept = now
 	for k, o := range es.open {
-		if now.Sub(o.when) > k.s.timeout {
+		if now.Sub(o.read) > k.s.timeout+onTheWay {
 			delete(es.open, k)
 			es.r.stats.count(&es.r.stats.unmatched)
 		}
@@ -154,6 +180,8 @@ func (es *eventSpans) sweep() {
 
 // end counts the starts that still wait: their ends can no longer come.
 func (es *eventSpans) end() {
+	es.mu.Lock()
+	defer es.mu.Unlock()
 	for range es.open {
 		es.r.stats.count(&es.r.stats.unmatched)
 	}
@@ -173,6 +201,10 @@ func (es *eventSpans) emit(s *eventSpan, began, ended, f fields) {
 	opts = append(opts, trace.WithTimestamp(from), trace.WithSpanKind(s.kind), trace.WithAttributes(es.attributes(s, f)...))
 	_, span := es.r.e.Tracer().Start(ctx, s.spanName(f), opts...)
 	span.End(trace.WithTimestamp(from.Add(duration)))
+	if !span.SpanContext().IsSampled() {
+		es.r.stats.count(&es.r.stats.unsampled)
+		return
+	}
 	es.r.stats.count(&es.r.stats.eventSpans)
 }
 
@@ -182,12 +214,16 @@ func (es *eventSpans) emit(s *eventSpan, began, ended, f fields) {
 func (es *eventSpans) parent(s *eventSpan, f fields) (context.Context, []trace.SpanStartOption) {
 	run := trace.LinkFromContext(es.r.ctx)
 	if s.decl.TraceParent != "" {
+		printed := ""
 		if a, ok := f.get(s.decl.TraceParent); ok {
-			carrier := propagation.MapCarrier{"traceparent": strings.TrimSpace(a.Text)}
-			ctx := propagation.TraceContext{}.Extract(context.Background(), carrier)
-			if trace.SpanContextFromContext(ctx).IsValid() {
-				return ctx, []trace.SpanStartOption{trace.WithLinks(run)}
-			}
+			printed = strings.TrimSpace(a.Text)
+		}
+		ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": printed})
+		if trace.SpanContextFromContext(ctx).IsValid() {
+			return ctx, []trace.SpanStartOption{trace.WithLinks(run)}
+		}
+		if printed != "" { // else the traced program had none
+			es.r.stats.count(&es.r.stats.unparented)
 		}
 	}
 	if sc := es.r.info.Script; sc.Probe != "" && sc.Timeout == 0 {

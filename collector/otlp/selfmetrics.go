@@ -118,7 +118,9 @@ func (b *selfBuilder) probe(probe string, s *stats) {
 		b.cost(&c, b.start, of)
 	}
 	b.counter("tracecar.bpf.unmeasured", "{run}", "Runs that have ended and whose BPF programs' time is in no tracecar.bpf.time: the kernel did not tell, or they ended too soon", s.unmeasured, of...)
-	b.counter("tracecar.spans.events", "{span}", "Spans made of what scripts printed", s.eventSpans, of...)
+	b.counter("tracecar.spans.events", "{span}", "Spans made of what scripts printed, and handed to the export", s.eventSpans, of...)
+	b.counter("tracecar.spans.unsampled", "{span}", "Spans of what scripts printed that are not exported: the traceparent says not sampled, or no spans are sent at all", s.unsampled, of...)
+	b.counter("tracecar.spans.unparented", "{event}", "Printed traceparents that could not be read: the span is not the child of what was meant", s.unparented, of...)
 	b.counter("tracecar.spans.unmatched", "{event}", "Starts of spans whose end did not come, or ends without a start", s.unmatched, of...)
 	b.counter("tracecar.spans.unreadable", "{event}", "Printed lines for which a span is declared and whose fields make none", s.unreadable, of...)
 }

@@ -33,7 +33,8 @@ type stats struct {
 	snapshotErrors  int64
 	mapsMissing     int64
 
-	eventSpans, unmatched, unreadable int64
+	eventSpans, unsampled, unparented int64
+	unmatched, unreadable             int64
 
 	// spent is what the runs that have ended cost together, spends what each
 	// live one has cost so far.
