@@ -51,7 +51,7 @@ func contents(uri string, a *answer) ([]sdk.ResourceContents, error) {
 
 // sdkOptions are the server's capabilities.
 func (s *Server) sdkOptions() []sdkserver.ServerOption {
-	return []sdkserver.ServerOption{
+	return append(s.telemetryOptions(),
 		sdkserver.WithTitle("tracecar"),
 		sdkserver.WithDescription("Runs bpftrace scripts and returns what they measured as exact, typed data."),
 		sdkserver.WithInstructions(instructions),
@@ -63,5 +63,5 @@ func (s *Server) sdkOptions() []sdkserver.ServerOption {
 		sdkserver.WithResourceCompletionProvider(completer{s}),
 		sdkserver.WithRecovery(),
 		sdkserver.WithResourceRecovery(),
-	}
+	)
 }

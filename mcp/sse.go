@@ -41,7 +41,7 @@ func (s *Server) message() http.Handler {
 			writeError(w, r, http.StatusNotFound, "unknown session; open /sse first")
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, s.fromHTTP(r))
 	})
 }
 

@@ -68,6 +68,7 @@ type stdioClient struct {
 	name   string
 	ready  atomic.Bool
 	says   atomic.Pointer[sdk.Implementation]
+	speaks atomic.Pointer[string]
 
 	writing sync.Mutex
 	out     io.Writer
@@ -96,6 +97,15 @@ func (c *stdioClient) GetClientInfo() sdk.Implementation {
 func (c *stdioClient) SetClientInfo(info sdk.Implementation)          { c.says.Store(&info) }
 func (c *stdioClient) GetClientCapabilities() sdk.ClientCapabilities  { return sdk.ClientCapabilities{} }
 func (c *stdioClient) SetClientCapabilities(_ sdk.ClientCapabilities) {}
+
+// ProtocolVersion and SetProtocolVersion make it the SDK's SessionWithProtocolVersion.
+func (c *stdioClient) ProtocolVersion() string {
+	if v := c.speaks.Load(); v != nil {
+		return *v
+	}
+	return ""
+}
+func (c *stdioClient) SetProtocolVersion(version string) { c.speaks.Store(&version) }
 
 // NotificationChannel is for broadcasts of the SDK, of which tracecar sends none.
 func (c *stdioClient) NotificationChannel() chan<- sdk.JSONRPCNotification { return nil }
@@ -180,7 +190,7 @@ func (c *stdioClient) take(ctx context.Context, line []byte) {
 		return
 	}
 	id := string(m.ID)
-	ctx, cancel := context.WithCancel(withRequestID(ctx, m.ID))
+	ctx, cancel := context.WithCancel(fromPipe(ctx))
 	if msg := c.enter(id, cancel); msg != "" {
 		cancel()
 		_ = c.write(rpcError(m.ID, sdk.INVALID_REQUEST, msg))

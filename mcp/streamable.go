@@ -59,15 +59,14 @@ func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var m struct {
-		ID     json.RawMessage `json:"id"`
-		Method string          `json:"method"`
+		Method string `json:"method"`
 		Params struct {
 			Meta *sdk.Meta `json:"_meta"`
 		} `json:"params"`
 	}
 	// What does not parse is for the SDK to refuse.
 	_ = json.Unmarshal(body, &m)
-	r = r.WithContext(withRequestID(r.Context(), m.ID))
+	r = s.fromHTTP(r)
 	modern := sdk.IsModernProtocol(m.Params.Meta.ProtocolVersion()) || sdk.IsModernProtocol(r.Header.Get(versionHeader))
 	if modern && m.Method == "notifications/cancelled" {
 		// There are no sessions in this version, so the SDK would cancel

@@ -3,67 +3,144 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
 )
 
-// Telemetry is told of every tool call. It knows OpenTelemetry; this package
-// does not.
+// Telemetry is told of every MCP request that is served. It knows
+// OpenTelemetry; this package does not.
 type Telemetry interface {
-	// Begin starts a span for a call and returns the context that it is the
-	// parent in, and what to call at its end with the error's type: "" for a
-	// success, "tool_error" for a failed call.
-	Begin(ctx context.Context, c Call) (context.Context, func(errorType string))
+	// Begin starts a span for a request and returns the context that it is the
+	// parent in, and what to call once at the request's end.
+	Begin(ctx context.Context, c Call) (context.Context, func(Outcome))
 }
 
-// Call is one call of a tool, in the words of OpenTelemetry's conventions for MCP.
+// Call is one request, in the words of OpenTelemetry's conventions for MCP.
+// What the client chose freely is cut to maxForeign bytes.
 type Call struct {
-	Method    string // mcp.method.name: "tools/call"
-	Tool      string // gen_ai.tool.name
-	Session   string // mcp.session.id: a digest, not the secret id
-	Protocol  string // mcp.protocol.version, "" where it is not known
-	Transport string // network.transport: "pipe" or "tcp"
-	RequestID string // jsonrpc.request.id, "" where the SDK keeps it to itself
+	Method string // mcp.method.name: "tools/call"
+	Tool   string // gen_ai.tool.name, "" where the request is of none
+	Prompt string // gen_ai.prompt.name, likewise
+	// UnknownMethod and UnknownTarget tell that this server has no such method,
+	// tool or prompt: the name is the client's own word, any of any number.
+	UnknownMethod, UnknownTarget bool
+	Resource                     string // mcp.resource.uri
+	Session                      string // mcp.session.id: a digest, not the secret id
+	RequestID                    string // jsonrpc.request.id
+	Transport                    string // network.transport: "pipe" or "tcp"
+	HTTPVersion                  string // network.protocol.version: "1.1"; "" where it is not HTTP
+	Client                       string // client.address, the one to be believed; "" where there is none
 	// TraceParent and TraceState are W3C's, of the request's _meta, or else of
 	// the HTTP request. LinkParent is the HTTP request's where both have one.
 	TraceParent, TraceState, LinkParent string
 }
 
-type requestIDKey struct{}
-
-// withRequestID remembers the id of the message that is handled.
-func withRequestID(ctx context.Context, id json.RawMessage) context.Context {
-	if len(id) == 0 || len(id) > 256 {
-		return ctx
-	}
-	return context.WithValue(ctx, requestIDKey{}, strings.Trim(string(id), `"`))
+// Outcome is how a request ended.
+type Outcome struct {
+	// ErrorType is error.type: "" for a success, "tool_error" for a call that
+	// failed, the code of a JSON-RPC error, "panic".
+	ErrorType string
+	// Code is the JSON-RPC error's code, 0 without one, and Message its text.
+	Code    int
+	Message string
+	// Protocol is mcp.protocol.version, "" where none is agreed on. It stands
+	// here for initialize, which agrees on it.
+	Protocol string
 }
 
-// observed wraps a call in its telemetry.
-func (s *Server) observed(ctx context.Context, req sdk.CallToolRequest, call func(context.Context) *answer) *answer {
-	if s.cfg.Telemetry == nil {
-		return call(ctx)
+// maxForeign bounds what a client chose freely, in bytes.
+const maxForeign = 256
+
+// inbound is one message and how it came. Its transport makes one for each
+// message; the SDK's hook fills in what the message says.
+type inbound struct {
+	transport, httpVersion, client string
+	header                         http.Header
+	message                        message
+}
+
+// message is what telemetry needs of a request. A member of another type
+// stays empty; the request is for the SDK to refuse.
+type message struct {
+	ID     json.RawMessage
+	Method string
+	Params struct {
+		Name, URI string
+		Ref       struct{ Type, Name string }
+		Meta      struct{ TraceParent, TraceState string } `json:"_meta"`
 	}
-	c := Call{Method: "tools/call", Tool: req.Params.Name, Session: s.identity(ctx).Session, Transport: "pipe"}
-	if len(req.Header) > 0 {
-		c.Transport = "tcp"
-		c.Protocol = req.Header.Get("Mcp-Protocol-Version")
-		c.TraceParent, c.TraceState = req.Header.Get("traceparent"), req.Header.Get("tracestate")
+}
+
+type inboundKey struct{}
+
+// fromPipe notes a message from standard input.
+func fromPipe(ctx context.Context) context.Context {
+	return context.WithValue(ctx, inboundKey{}, &inbound{transport: "pipe"})
+}
+
+// fromHTTP notes a message that came with r, of which it returns a copy.
+func (s *Server) fromHTTP(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), inboundKey{}, &inbound{
+		transport: "tcp", header: r.Header, client: s.cfg.Auth.ClientAddress(r),
+		httpVersion: strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor),
+	}))
+}
+
+// methods are the requests that the SDK has a handler for.
+var methods = []sdk.MCPMethod{
+	sdk.MethodInitialize, sdk.MethodPing, sdk.MethodServerDiscover, sdk.MethodSubscriptionsListen, sdk.MethodSetLogLevel,
+	sdk.MethodResourcesList, sdk.MethodResourcesTemplatesList, sdk.MethodResourcesRead,
+	sdk.MethodResourcesSubscribe, sdk.MethodResourcesUnsubscribe, sdk.MethodPromptsList, sdk.MethodPromptsGet,
+	sdk.MethodToolsList, sdk.MethodToolsCall, sdk.MethodTasksGet, sdk.MethodTasksList, sdk.MethodTasksResult,
+	sdk.MethodTasksCancel, sdk.MethodCompletionComplete,
+}
+
+// callOf describes a request.
+func (s *Server) callOf(ctx context.Context, in *inbound) Call {
+	m := &in.message
+	c := Call{
+		Method: foreign(m.Method), RequestID: requestID(m.ID), Session: s.identity(ctx).Session,
+		Transport: in.transport, HTTPVersion: in.httpVersion, Client: in.client,
+		UnknownMethod: !slices.Contains(methods, sdk.MCPMethod(m.Method)),
+		TraceParent:   in.header.Get("traceparent"), TraceState: in.header.Get("tracestate"),
 	}
-	if m := req.Params.Meta; m != nil {
-		if tp, ok := m.AdditionalFields["traceparent"].(string); ok {
-			c.LinkParent, c.TraceParent = c.TraceParent, tp
-			c.TraceState, _ = m.AdditionalFields["tracestate"].(string)
+	if meta := &m.Params.Meta; meta.TraceParent != "" {
+		c.LinkParent, c.TraceParent, c.TraceState = c.TraceParent, meta.TraceParent, meta.TraceState
+	}
+	switch sdk.MCPMethod(m.Method) {
+	case sdk.MethodToolsCall:
+		_, known := s.byName[m.Params.Name]
+		c.Tool, c.UnknownTarget = foreign(m.Params.Name), !known
+	case sdk.MethodPromptsGet:
+		c.Prompt, c.UnknownTarget = foreign(m.Params.Name), !isPrompt(m.Params.Name)
+	case sdk.MethodCompletionComplete:
+		if ref := &m.Params.Ref; ref.Type == "ref/prompt" {
+			c.Prompt, c.UnknownTarget = foreign(ref.Name), !isPrompt(ref.Name)
 		}
+	case sdk.MethodResourcesRead, sdk.MethodResourcesSubscribe, sdk.MethodResourcesUnsubscribe:
+		c.Resource = foreign(m.Params.URI)
 	}
-	c.RequestID, _ = ctx.Value(requestIDKey{}).(string)
-	ctx, end := s.cfg.Telemetry.Begin(ctx, c)
-	a := call(ctx)
-	if a.failed {
-		end("tool_error")
-	} else {
-		end("")
-	}
-	return a
+	return c
 }
+
+func isPrompt(name string) bool {
+	return slices.ContainsFunc(prompts(), func(p prompt) bool { return p.name == name })
+}
+
+// requestID is an id in words, "" for none and for one of unreasonable length.
+func requestID(id json.RawMessage) string {
+	if len(id) > maxForeign {
+		return ""
+	}
+	var text string
+	if json.Unmarshal(id, &text) == nil {
+		return text
+	}
+	return string(id) // a number, as it came
+}
+
+func foreign(s string) string { return strings.ToValidUTF8(cut(s, maxForeign), "\ufffd") }

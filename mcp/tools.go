@@ -89,7 +89,7 @@ func (s *Server) handler(t tool) sdkserver.ToolHandlerFunc {
 		ctx, stop := s.untilDisconnect(ctx)
 		defer stop()
 		c := caller{trigger: "mcp", progress: s.progressFunc(ctx, req)}
-		return s.observed(ctx, req, func(ctx context.Context) *answer { return s.dispatch(ctx, t, c, raw) }).toolResult(), nil
+		return s.dispatch(ctx, t, c, raw).toolResult(), nil
 	}
 }
 

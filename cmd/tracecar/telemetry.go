@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,7 +16,7 @@ import (
 	"tracecar/mcp"
 )
 
-// callTelemetry makes a SERVER span and a duration of each MCP call, by
+// callTelemetry makes a SERVER span and a duration of each MCP request, by
 // OpenTelemetry's conventions for MCP.
 type callTelemetry struct {
 	tracer   trace.Tracer
@@ -29,39 +30,68 @@ func newCallTelemetry(tracer trace.Tracer, meter metric.Meter) (mcp.Telemetry, e
 	return callTelemetry{tracer, duration}, err
 }
 
-func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, func(string)) {
-	common := []attribute.KeyValue{
-		attribute.String("mcp.method.name", c.Method),
-		attribute.String("gen_ai.tool.name", c.Tool),
-		attribute.String("network.transport", c.Transport),
+// otherMethod stands for all the methods that there are not: what clients make up
+// is no attribute of a metric, and no name of a span.
+const otherMethod = "_OTHER"
+
+func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, func(mcp.Outcome)) {
+	ctx = remote(ctx, c.TraceParent, c.TraceState)
+	method := c.Method
+	if c.UnknownMethod {
+		method = otherMethod
 	}
-	if c.Protocol != "" {
-		common = append(common, attribute.String("mcp.protocol.version", c.Protocol))
+	target := attributes{"gen_ai.tool.name", c.Tool, "gen_ai.prompt.name", c.Prompt}
+	common := attributes{"network.transport", c.Transport}
+	if c.HTTPVersion != "" {
+		common = append(common, "network.protocol.name", "http", "network.protocol.version", c.HTTPVersion)
 	}
-	own := append([]attribute.KeyValue{attribute.String("gen_ai.operation.name", "execute_tool")}, common...)
-	if c.RequestID != "" {
-		own = append(own, attribute.String("jsonrpc.request.id", c.RequestID))
+	own := append(attributes{"mcp.method.name", c.Method, "jsonrpc.request.id", c.RequestID, "mcp.session.id", c.Session,
+		"mcp.resource.uri", c.Resource, "client.address", c.Client}, append(target, common...)...)
+	if c.Tool != "" {
+		own = append(own, "gen_ai.operation.name", "execute_tool")
 	}
-	if c.Session != "" {
-		own = append(own, attribute.String("mcp.session.id", c.Session))
+	common = append(common, "mcp.method.name", method)
+	name := method
+	if !c.UnknownTarget {
+		common = append(common, target...)
+		if c.Tool+c.Prompt != "" {
+			name += " " + c.Tool + c.Prompt
+		}
 	}
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
-		"traceparent": c.TraceParent, "tracestate": c.TraceState,
-	})
-	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(own...)}
-	http := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": c.LinkParent})
-	if sc := trace.SpanContextFromContext(http); sc.IsValid() {
+	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(own.keyValues()...)}
+	if sc := trace.SpanContextFromContext(remote(context.Background(), c.LinkParent, "")); sc.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
 	}
-	ctx, span := t.tracer.Start(ctx, c.Method+" "+c.Tool, opts...)
+	ctx, span := t.tracer.Start(ctx, name, opts...)
 	start := time.Now()
-	return ctx, func(errorType string) {
-		if errorType != "" {
-			common = append(common, attribute.String("error.type", errorType))
-			span.SetAttributes(attribute.String("error.type", errorType))
-			span.SetStatus(codes.Error, "")
+	return ctx, func(o mcp.Outcome) {
+		end := attributes{"error.type", o.ErrorType, "mcp.protocol.version", o.Protocol}
+		if o.Code != 0 {
+			end = append(end, "rpc.response.status_code", strconv.Itoa(o.Code))
+		}
+		span.SetAttributes(end.keyValues()...)
+		if o.ErrorType != "" {
+			span.SetStatus(codes.Error, o.Message)
 		}
 		span.End()
-		t.duration.Record(context.WithoutCancel(ctx), time.Since(start).Seconds(), metric.WithAttributes(common...))
+		t.duration.Record(context.WithoutCancel(ctx), time.Since(start).Seconds(),
+			metric.WithAttributes(append(common, end...).keyValues()...))
 	}
+}
+
+// remote returns ctx with the span that a W3C traceparent names, or as it is.
+func remote(ctx context.Context, parent, state string) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent, "tracestate": state})
+}
+
+// attributes are keys, each with its value; one of "" is left out.
+type attributes []string
+
+func (a attributes) keyValues() (kvs []attribute.KeyValue) {
+	for i := 0; i+1 < len(a); i += 2 {
+		if a[i+1] != "" {
+			kvs = append(kvs, attribute.String(a[i], a[i+1]))
+		}
+	}
+	return kvs
 }

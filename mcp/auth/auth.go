@@ -146,6 +146,20 @@ func (s *access) holder(name, role string, life context.Context) Holder {
 	return Holder{Name: name, Role: role, Life: life}
 }
 
+// ClientAddress is the IP address that r comes from, "" where it has none: of
+// the client itself where a trusted proxy names it. It may be called on nil.
+func (a *Auth) ClientAddress(r *http.Request) string {
+	addr := r.RemoteAddr
+	if a != nil {
+		addr = a.now.Load().opts.Proxies.Address(r)
+	}
+	ip, ok := hopAddress(addr)
+	if !ok {
+		return ""
+	}
+	return ip.String()
+}
+
 // Proxied tells whether a connection from addr (host:port) is a proxy's, and
 // stands for many clients. It may be called on nil.
 func (a *Auth) Proxied(addr string) bool {

@@ -145,7 +145,8 @@ func TestMCPSpans(t *testing.T) {
 	}
 	for key, value := range map[string]any{
 		"mcp.method.name": "tools/call", "gen_ai.tool.name": "execute_bpftrace_script",
-		"network.transport": "tcp", "jsonrpc.request.id": "2",
+		"network.transport": "tcp", "jsonrpc.request.id": "2", "network.protocol.name": "http",
+		"mcp.protocol.version": "2025-06-18", "client.address": "127.0.0.1",
 	} {
 		if server.Attributes[key] != value {
 			t.Errorf("%s is %v, want %v", key, server.Attributes[key], value)
@@ -165,6 +166,21 @@ func TestMCPSpans(t *testing.T) {
 	}
 	if line := logRecord(t, collector, "hello"); line.Span != run.ID || line.Trace != foreignTrace {
 		t.Errorf("not the run's line: %+v", line)
+	}
+
+	// Each request is a span, not only what calls a tool.
+	if _, err := client.Request("prompts/list", nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Request("tools/call", map[string]any{"name": "made_up"}); err == nil {
+		t.Error("there is a tool made_up")
+	}
+	for name, code := range map[string]any{"initialize": nil, "prompts/list": nil, "tools/call": "-32602"} {
+		s := span(t, collector, name)
+		if s.Kind != ptrace.SpanKindServer || s.Attributes["mcp.protocol.version"] != "2025-06-18" ||
+			s.Attributes["rpc.response.status_code"] != code || s.Attributes["error.type"] != code {
+			t.Errorf("%+v", s)
+		}
 	}
 
 	// A failure is an error on both.
@@ -191,13 +207,20 @@ func TestMCPSpans(t *testing.T) {
 			return err
 		}
 		had := map[any]uint64{} // by error.type
+		listed := uint64(0)
 		for _, p := range points {
 			if p.Name == "mcp.server.operation.duration" && p.Unit == "s" && p.Attributes["gen_ai.tool.name"] == "execute_bpftrace_script" {
 				had[p.Attributes["error.type"]] = p.Count
 			}
+			if p.Name == "mcp.server.operation.duration" && p.Attributes["mcp.method.name"] == "prompts/list" {
+				listed = p.Count
+			}
+			if p.Name == "mcp.server.operation.duration" && p.Attributes["gen_ai.tool.name"] == "made_up" {
+				t.Error("a name that a client made up is an attribute of a metric")
+			}
 		}
-		if had[nil] != 1 || had["tool_error"] != 1 {
-			return fmt.Errorf("calls by error: %v", had)
+		if had[nil] != 1 || had["tool_error"] != 1 || listed != 1 {
+			return fmt.Errorf("calls by error: %v; %d times prompts/list", had, listed)
 		}
 		return nil
 	})

@@ -49,7 +49,22 @@ func (c *Client) Tool(name string, args, meta map[string]any, header http.Header
 	return out
 }
 
+// Request sends any request and returns its result, or the error in the answer.
+func (c *Client) Request(method string, params map[string]any) (map[string]any, error) {
+	c.tb.Helper()
+	return c.send(method, params, nil)
+}
+
 func (c *Client) call(method string, params map[string]any, header http.Header) map[string]any {
+	c.tb.Helper()
+	result, err := c.send(method, params, header)
+	if err != nil {
+		c.tb.Fatalf("%s: %v", method, err)
+	}
+	return result
+}
+
+func (c *Client) send(method string, params map[string]any, header http.Header) (map[string]any, error) {
 	c.tb.Helper()
 	c.id++
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.id, "method": method, "params": params})
@@ -79,9 +94,9 @@ func (c *Client) call(method string, params map[string]any, header http.Header) 
 	}
 	result, err := c.answer(resp)
 	if err != nil {
-		c.tb.Fatalf("%s: %s: %v", method, resp.Status, err)
+		return nil, fmt.Errorf("%s: %w", resp.Status, err)
 	}
-	return result
+	return result, nil
 }
 
 // answer finds the response with our id in a JSON body or an event stream.
