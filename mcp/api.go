@@ -39,6 +39,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, stop := s.untilDisconnect(r.Context())
 	defer stop()
+	if s.cfg.Telemetry != nil {
+		ctx = s.cfg.Telemetry.Continue(ctx, r.Header.Get("traceparent"), r.Header.Get("tracestate"))
+	}
 	a := s.dispatch(ctx, t, caller{trigger: "http"}, req.Params)
 	if a.failed {
 		status := http.StatusBadRequest

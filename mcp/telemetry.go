@@ -17,6 +17,9 @@ type Telemetry interface {
 	// Begin starts a span for a request and returns the context that it is the
 	// parent in, and what to call once at the request's end.
 	Begin(ctx context.Context, c Call) (context.Context, func(Outcome))
+	// Continue returns ctx below the span that W3C's traceparent and tracestate
+	// name: for what has no span of its own here, the JSON API.
+	Continue(ctx context.Context, traceParent, traceState string) context.Context
 }
 
 // Call is one request, in the words of OpenTelemetry's conventions for MCP.

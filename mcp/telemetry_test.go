@@ -28,6 +28,10 @@ func (r *recorder) Begin(ctx context.Context, c Call) (context.Context, func(Out
 	return context.WithValue(ctx, recordedKey{}, c.Method), func(o Outcome) { r.ends <- ended{c, o} }
 }
 
+func (r *recorder) Continue(ctx context.Context, parent, state string) context.Context {
+	return context.WithValue(ctx, recordedKey{}, parent+" "+state)
+}
+
 func (r *recorder) config(c *Config) { c.Telemetry = r }
 
 // next is what was told of the request with that id.
@@ -146,6 +150,31 @@ func TestTelemetryIsAParent(t *testing.T) {
 	c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"one"}}`)
 	if e := r.next(t, "one"); e.Tool != "execute_bpftrace_script" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestTelemetryOfAPI has the runs of the JSON API below the span that the
+// HTTP request names.
+func TestTelemetryOfAPI(t *testing.T) {
+	r, stub := newRecorder(), newStub()
+	stub.start = ends(collector.StatusCompleted)
+	base := listen(t, stubServer(t, stub, r.config))
+	for _, tool := range []string{"execute_bpftrace_script", "start_run"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/api/mcp",
+			strings.NewReader(`{"method":"`+tool+`","params":{"script":"x"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Traceparent", "00-h")
+		req.Header.Set("Tracestate", "x=1")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if run := within(t, stub.began, "run"); run.script.Context.Value(recordedKey{}) != "00-h x=1" {
+			t.Errorf("%s: %s: the run is not below the caller's span", tool, res.Status)
+		}
 	}
 }
 

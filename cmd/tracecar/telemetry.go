@@ -79,6 +79,10 @@ func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, 
 	}
 }
 
+func (callTelemetry) Continue(ctx context.Context, parent, state string) context.Context {
+	return remote(ctx, parent, state)
+}
+
 // remote returns ctx with the span that a W3C traceparent names, or as it is.
 func remote(ctx context.Context, parent, state string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": parent, "tracestate": state})

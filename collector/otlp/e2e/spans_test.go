@@ -226,6 +226,32 @@ func TestMCPSpans(t *testing.T) {
 	})
 }
 
+// TestAPISpans has a run of the JSON API, and the decision about it, below
+// the caller's span.
+func TestAPISpans(t *testing.T) {
+	collector := backend.NewCollector(t, nil)
+	tracecar := backend.NewTracecar(t, backend.Bpftraces(t)[0], fmt.Sprintf("otlp: {endpoint: %q, interval: 2s}\n", collector.GRPC))
+	req, err := http.NewRequest(http.MethodPost, tracecar.URL+"/api/mcp",
+		strings.NewReader(`{"method": "execute_bpftrace_script", "params": {"script": "BEGIN { exit(); }"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Traceparent", traceparent)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
+	for _, name := range []string{"bpftrace decision", "bpftrace run"} {
+		if s := span(t, collector, name); s.Trace != foreignTrace || s.Parent != foreignSpan {
+			t.Errorf("not below the caller's span: %+v", s)
+		}
+	}
+}
+
 // span waits for the first span of that name.
 func span(t *testing.T, c *backend.Collector, name string) backend.Span {
 	t.Helper()
