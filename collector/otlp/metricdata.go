@@ -7,21 +7,24 @@ import (
 )
 
 // metrics gives what the last look saw and is still to be sent.
-func (mm *mapMetric) metrics() []metricdata.Metrics { return mm.metricsOf(mm.unsent()) }
+func (mm *mapMetric) metrics() []metricdata.Metrics {
+	return mm.metricsOf(mm.unsent(), mm.exponentially())
+}
 
-// shown gives all that the last look saw.
-func (mm *mapMetric) shown() []metricdata.Metrics { return mm.metricsOf(mm.points) }
+// shown gives all that the last look saw, for the text formats: these have no
+// exponential histograms.
+func (mm *mapMetric) shown() []metricdata.Metrics { return mm.metricsOf(mm.points, false) }
 
 // metricsOf makes metrics of points. Numbers beyond an int64 stand in a metric
 // of the same name beside the others.
-func (mm *mapMetric) metricsOf(points []point) []metricdata.Metrics {
+func (mm *mapMetric) metricsOf(points []point, exponential bool) []metricdata.Metrics {
 	if len(points) == 0 {
 		return nil
 	}
 	var data []metricdata.Aggregation
 	switch mm.shape {
 	case shapeHistogram, shapeStats:
-		data = append(data, mm.histogram(points))
+		data = append(data, mm.histogram(points, exponential))
 	case shapeCounter, shapeUpDown:
 		ints, floats := numbersOf(points)
 		if len(ints) > 0 {
@@ -59,8 +62,8 @@ func numbersOf(points []point) (ints []metricdata.DataPoint[int64], floats []met
 	return ints, floats
 }
 
-func (mm *mapMetric) histogram(points []point) metricdata.Aggregation {
-	if mm.exponentially() && !mm.ladder.negative {
+func (mm *mapMetric) histogram(points []point, exponential bool) metricdata.Aggregation {
+	if exponential && !mm.ladder.negative {
 		return mm.exponential(points)
 	}
 	h := metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}

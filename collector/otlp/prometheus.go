@@ -22,8 +22,8 @@ import (
 // probe with an interval of its own: they have the time its maps were read.
 //
 // A histogram whose sum nobody knows has no _sum line. Of a tseries() the
-// newest closed interval is shown. Exponential histograms have no text form
-// and are left out.
+// newest closed interval is shown. Exponential histograms have no text form:
+// their maps have bpftrace's own bounds here.
 func (e *Exporter) PrometheusHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var rm metricdata.ResourceMetrics
@@ -31,13 +31,13 @@ func (e *Exporter) PrometheusHandler() http.Handler {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		open := strings.Contains(req.Header.Get("Accept"), "application/openmetrics-text")
+		open := wantsOpenMetrics(req.Header)
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		if open {
 			w.Header().Set("Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8")
 		}
 		out := io.Writer(w)
-		if strings.Contains(req.Header.Get("Accept-Encoding"), "gzip") {
+		if wantsGzip(req.Header) {
 			w.Header().Set("Content-Encoding", "gzip")
 			gz := gzip.NewWriter(w)
 			defer gz.Close()

@@ -243,6 +243,10 @@ func metricText(m *metricpb.Metric) (out []string) {
 			kind += " not cumulative"
 		}
 		number(kind, d.Sum.DataPoints)
+	case *metricpb.Metric_ExponentialHistogram:
+		for _, p := range d.ExponentialHistogram.DataPoints {
+			out = append(out, fmt.Sprintf("exponential{%s} count=%d", keyValues(p.Attributes), p.Count))
+		}
 	case *metricpb.Metric_Histogram:
 		for _, p := range d.Histogram.DataPoints {
 			sum := "none"
