@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"tracecar/collector/cgroupfs"
 )
 
 // groupPlace is where on this host control groups of bpftrace can be made.
@@ -47,13 +49,6 @@ var hostGroups = sync.OnceValue(func() groupPlace {
 	return p
 })
 
-// hierarchy is one mounted cgroup file system.
-type hierarchy struct {
-	root, dir string // what of it is mounted, and where
-	v2        bool
-	options   []string // v1: its controllers
-}
-
 // findGroups decides by the text of /proc/self/mountinfo and /proc/self/cgroup.
 //
 // In v1 a group is made below the one this process is in, so that the bounds
@@ -61,34 +56,38 @@ type hierarchy struct {
 // controllers down: there it is made in the tree that was delegated to us
 // (systemd: Delegate=yes), else, by root, at the top of what is mounted.
 func findGroups(mountinfo, self string) groupPlace {
-	var unified hierarchy
-	v1 := map[string]hierarchy{}
+	var unified cgroupfs.Mount
+	v1 := map[string]cgroupfs.Mount{}
 	for line := range strings.Lines(mountinfo) {
-		h, ok := parseMount(line)
+		m, ok := cgroupfs.ParseMount(line)
 		switch {
 		case !ok:
-		case h.v2:
-			unified = h
+		case m.V2:
+			unified = m
 		default:
-			for _, o := range h.options {
-				v1[o] = h
+			for _, o := range m.V1 {
+				v1[o] = m
 			}
 		}
 	}
 	paths := groupPaths(self)
 	var p groupPlace
-	if unified.dir != "" {
+	if unified.Dir != "" {
 		if p.unified, p.why = placeUnified(unified, paths[""]); p.unified != "" {
 			return p
 		}
 	}
 	place := func(controller string) string {
-		h, ok := v1[controller]
+		m, ok := v1[controller]
 		path, in := paths[controller]
 		if !ok || !in {
 			return ""
 		}
-		dir := h.below(path)
+		if m.Outside() {
+			p.why = outside(m)
+			return ""
+		}
+		dir := below(m, path)
 		if why := notWritable(dir); why != "" {
 			p.why = why
 			return ""
@@ -106,31 +105,40 @@ func findGroups(mountinfo, self string) groupPlace {
 }
 
 // placeUnified finds a directory of v2 whose children have a memory controller.
-func placeUnified(h hierarchy, path string) (dir, why string) {
-	if !has(h.dir+"/cgroup.controllers", "memory") {
+func placeUnified(m cgroupfs.Mount, path string) (dir, why string) {
+	if m.Outside() {
+		return "", outside(m)
+	}
+	if !has(m.Dir+"/cgroup.controllers", "memory") {
 		return "", "the unified hierarchy has no memory controller"
 	}
-	own := h.below(path)
-	for d := own; strings.HasPrefix(d, h.dir); d = filepath.Dir(d) {
+	own := below(m, path)
+	for d := own; strings.HasPrefix(d, m.Dir); d = filepath.Dir(d) {
 		if delegated(d) && notWritable(d) == "" && handDown(d, own) {
 			return d, ""
 		}
 	}
-	if why := notWritable(h.dir); why != "" {
+	if why := notWritable(m.Dir); why != "" {
 		return "", why
 	}
-	if !handDown(h.dir, own) {
-		return "", h.dir + " hands no memory controller down (systemd: Delegate=yes gives a service a tree of its own)"
+	if !handDown(m.Dir, own) {
+		return "", m.Dir + " hands no memory controller down (systemd: Delegate=yes gives a service a tree of its own)"
 	}
-	return h.dir, ""
+	return m.Dir, ""
+}
+
+// outside says why no group is made there: which one this process is in cannot
+// be told, and at the top the bounds on us would not hold.
+func outside(m cgroupfs.Mount) string {
+	return m.Dir + " has the control groups of the host, and this process is in a cgroup namespace of its own"
 }
 
 // below is where the group that /proc/self/cgroup calls path is found.
-func (h hierarchy) below(path string) string {
-	if h.root != "/" {
-		path = strings.TrimPrefix(path, h.root)
+func below(m cgroupfs.Mount, path string) string {
+	if m.Root != "/" {
+		path = strings.TrimPrefix(path, m.Root)
 	}
-	return filepath.Join(h.dir, path)
+	return filepath.Join(m.Dir, path)
 }
 
 // handDown gives the children of dir the controllers, which only works where
@@ -180,27 +188,6 @@ func has(file, word string) bool {
 		}
 	}
 	return false
-}
-
-// parseMount reads a line of mountinfo:
-// 35 31 0:32 /root /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-func parseMount(line string) (hierarchy, bool) {
-	left, right, ok := strings.Cut(line, " - ")
-	l, r := strings.Fields(left), strings.Fields(right)
-	if !ok || len(l) < 6 || len(r) < 3 {
-		return hierarchy{}, false
-	}
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	h := hierarchy{root: unescape.Replace(l[3]), dir: unescape.Replace(l[4])}
-	switch r[0] {
-	case "cgroup2":
-		h.v2 = true
-	case "cgroup":
-		h.options = strings.Split(r[2], ",")
-	default:
-		return hierarchy{}, false
-	}
-	return h, true
 }
 
 // groupPaths reads /proc/self/cgroup: the path by controller, that of v2 by "".

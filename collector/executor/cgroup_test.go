@@ -217,11 +217,13 @@ func TestFindGroups(t *testing.T) {
 		"v1 in a container": {mount("/docker/abc", memory, "cgroup", "memory"), "9:memory:/docker/abc\n", groupPlace{memory: memory}, ""},
 		"a space in the path": {mount("/", strings.ReplaceAll(make("a b", "", ""), " ", `\040`), "cgroup", "memory"), "9:memory:/\n",
 			groupPlace{memory: top + "/a b"}, ""},
-		"nothing":        {"", "", groupPlace{}, "no memory controller is mounted"},
-		"junk":           {"x\n - \n1 2 3 4 5 6 - cgroup2\n", "a:b\n::::\n", groupPlace{}, "no memory controller is mounted"},
-		"not there":      {v1, "9:memory:/gone\n", groupPlace{}, "no such file"},
-		"out of sight":   {v1, "9:memory:/../..\n", groupPlace{}, "no memory controller"},
-		"hands not down": {mount("/", make("bare", "memory pids", ""), "cgroup2", ""), "0::/\n", groupPlace{}, "hands no memory controller down"},
+		"the host's, in v2": {mount("/../..", v2, "cgroup2", ""), "0::/\n", groupPlace{}, "in a cgroup namespace of its own"},
+		"the host's, in v1": {mount("/..", memory, "cgroup", "memory"), "9:memory:/\n", groupPlace{}, "in a cgroup namespace of its own"},
+		"nothing":           {"", "", groupPlace{}, "no memory controller is mounted"},
+		"junk":              {"x\n - \n1 2 3 4 5 6 - cgroup2\n", "a:b\n::::\n", groupPlace{}, "no memory controller is mounted"},
+		"not there":         {v1, "9:memory:/gone\n", groupPlace{}, "no such file"},
+		"out of sight":      {v1, "9:memory:/../..\n", groupPlace{}, "no memory controller"},
+		"hands not down":    {mount("/", make("bare", "memory pids", ""), "cgroup2", ""), "0::/\n", groupPlace{}, "hands no memory controller down"},
 	} {
 		got := findGroups(c.mounts, c.self)
 		if !strings.Contains(got.why, c.why) || c.why == "" && got.why != "" {

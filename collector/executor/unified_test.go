@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tracecar/collector/cgroupfs"
 )
 
 // realUnified finds a v2 hierarchy with a memory controller. Most machines have
@@ -20,8 +22,8 @@ func realUnified(t *testing.T) string {
 		t.Skip("skip: not root, control groups cannot be made")
 	}
 	for line := range strings.Lines(readTrimmed("/proc/self/mountinfo")) {
-		if h, ok := parseMount(line); ok && h.v2 && has(h.dir+"/cgroup.controllers", "memory") && notWritable(h.dir) == "" {
-			return h.dir
+		if h, ok := cgroupfs.ParseMount(line); ok && h.V2 && has(h.Dir+"/cgroup.controllers", "memory") && notWritable(h.Dir) == "" {
+			return h.Dir
 		}
 	}
 	t.Skip("skip: no unified hierarchy with a memory controller here")

@@ -8,33 +8,45 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"tracecar/collector/cgroupfs"
 	"tracecar/parser"
 )
 
-// cgroupRoot is where cgroup v2 is mounted; its directories' inode numbers are
-// the ids that bpftrace's cgroup builtin gives.
 const (
-	cgroupRoot   = "/sys/fs/cgroup"
 	maxCgroups   = 100_000
 	rescanCgroup = 5 * time.Second // at most this often, when an id is not known
 )
 
-// cgroups maps ids to paths below cgroupRoot.
+// cgroups maps the ids that bpftrace's cgroup builtin gives to paths: an id is
+// the inode number of a directory in the unified hierarchy (v2).
 type cgroups struct {
-	root string
+	find func() (root string, ok bool)
 
 	mu      sync.Mutex
 	paths   map[uint64]string
 	scanned time.Time
 }
 
-func newCgroup() Decoder { return &cgroups{root: cgroupRoot} }
+func newCgroup() Decoder { return &cgroups{find: unifiedRoot} }
 
-// Decode gives the path of a cgroup id, "/" for the root. A cgroup that has
-// gone keeps its number, or its path if it was seen before.
+// unifiedRoot is false where no part of the unified hierarchy, or only some,
+// is in sight: in a container with a cgroup namespace of its own the top of
+// what is mounted looks like the root, and is none.
+func unifiedRoot() (string, bool) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", false
+	}
+	return cgroupfs.Whole(string(mounts))
+}
+
+// Decode gives the path of a cgroup id, as the host has it, "/" for the root. A
+// cgroup that has gone keeps its number, or its path if it was seen before; so
+// does one whose path cannot be known.
 func (c *cgroups) Decode(v parser.Value) parser.Value {
 	id, ok := bits(v)
 	if !ok {
@@ -53,12 +65,23 @@ func (c *cgroups) Decode(v parser.Value) parser.Value {
 	return parser.Text(path)
 }
 
+// scan reads all directories of the hierarchy, and none of what else may be
+// mounted below: its inode numbers are others.
 func (c *cgroups) scan() {
+	c.scanned = time.Now()
 	if len(c.paths) >= maxCgroups || c.paths == nil {
 		c.paths = map[uint64]string{}
 	}
+	root, ok := c.find()
+	if !ok {
+		return
+	}
+	var top unix.Stat_t
+	if unix.Stat(root, &top) != nil {
+		return
+	}
 	left := maxCgroups
-	_ = filepath.WalkDir(c.root, func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && d != nil && d.IsDir():
 			return fs.SkipDir
@@ -68,16 +91,16 @@ func (c *cgroups) scan() {
 			return fs.SkipAll
 		}
 		left--
-		info, err := os.Stat(path)
-		if err != nil {
+		var st unix.Stat_t
+		switch {
+		case unix.Lstat(path, &st) != nil:
 			return nil
+		case st.Dev != top.Dev:
+			return fs.SkipDir
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			c.paths[st.Ino] = "/" + strings.TrimPrefix(strings.TrimPrefix(path, c.root), "/")
-		}
+		c.paths[st.Ino] = "/" + strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
 		return nil
 	})
-	c.scanned = time.Now()
 }
 
 var (

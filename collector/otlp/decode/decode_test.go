@@ -139,7 +139,7 @@ func TestCgroupPaths(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := &cgroups{root: root}
+	c := &cgroups{find: func() (string, bool) { return root, true }}
 	c.scan()
 	found := map[string]bool{}
 	for id, path := range c.paths {
