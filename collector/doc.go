@@ -29,6 +29,7 @@
 //	collector/kernelmap  bpftrace's maps, read out of the kernel
 //	collector/guard    what a run costs, and whether that is too much
 //	collector/mapkey   key texts → typed parts, exact or marked
+//	collector/cgroupfs  where control groups are mounted
 //	collector/versions  ranges of bpftrace versions
 //	collector/stacks   maps of stacks → folded text, pprof, flame graphs
 //	mcp                tools, resources and prompts over stdio and HTTP

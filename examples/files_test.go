@@ -159,9 +159,10 @@ type composeFile struct {
 	Services map[string]struct {
 		Build  struct{ Context, Dockerfile string } `yaml:"build"`
 		Image  string                               `yaml:"image"`
-		CapAdd []string                             `yaml:"cap_add"`
-		Vols   []string                             `yaml:"volumes"`
-		Ports  []string                             `yaml:"ports"`
+		Cgroup string
+		CapAdd []string `yaml:"cap_add"`
+		Vols   []string `yaml:"volumes"`
+		Ports  []string `yaml:"ports"`
 	} `yaml:"services"`
 	Volumes map[string]any `yaml:"volumes"`
 }
@@ -205,7 +206,8 @@ func TestCompose(t *testing.T) {
 }
 
 // The unit, the DaemonSet and the compose file grant the same capabilities: those
-// that cmd/tracecar's tests run bpftrace with.
+// that cmd/tracecar's tests run bpftrace with. Those in containers see the
+// host's processes and cgroups.
 func TestCapabilities(t *testing.T) {
 	unit, err := os.ReadFile("systemd/tracecar.service")
 	if err != nil {
@@ -217,9 +219,14 @@ func TestCapabilities(t *testing.T) {
 	}
 	want := strings.Fields(strings.ReplaceAll(string(m[1]), "CAP_", ""))
 
-	compose := documents[composeFile](t, "../docker-compose.yaml")[0].Services["tracecar"].CapAdd
-	if !slices.Equal(compose, want) {
-		t.Errorf("docker-compose.yaml: %q, want %q", compose, want)
+	compose := documents[composeFile](t, "../docker-compose.yaml")[0].Services["tracecar"]
+	if !slices.Equal(compose.CapAdd, want) {
+		t.Errorf("docker-compose.yaml: %q, want %q", compose.CapAdd, want)
+	}
+	type volumeMount struct {
+		Name     string
+		Path     string `yaml:"mountPath"`
+		ReadOnly bool   `yaml:"readOnly"`
 	}
 	type daemonSet struct {
 		Kind string
@@ -231,6 +238,11 @@ func TestCapabilities(t *testing.T) {
 						SecurityContext struct {
 							Capabilities struct{ Drop, Add []string }
 						} `yaml:"securityContext"`
+						Mounts []volumeMount `yaml:"volumeMounts"`
+					}
+					Volumes []struct {
+						Name     string
+						HostPath struct{ Path string } `yaml:"hostPath"`
 					}
 				}
 			}
@@ -242,6 +254,19 @@ func TestCapabilities(t *testing.T) {
 	}
 	if !ds.Spec.Template.Spec.HostPID {
 		t.Error("daemonset.yaml: not in the host's pid namespace")
+	}
+	// The probes of both name cgroups, whose paths only the host's hierarchy tells.
+	if compose.Cgroup != "host" {
+		t.Error("docker-compose.yaml: not in the host's cgroup namespace")
+	}
+	var mounted []volumeMount
+	for _, v := range ds.Spec.Template.Spec.Volumes {
+		if v.HostPath.Path == "/sys/fs/cgroup" {
+			mounted = append(mounted, volumeMount{v.Name, "/sys/fs/cgroup", true})
+		}
+	}
+	if len(mounted) != 1 || !slices.Contains(ds.Spec.Template.Spec.Containers[0].Mounts, mounted[0]) {
+		t.Error("daemonset.yaml: the host's cgroups are not mounted, or not read-only")
 	}
 	type kustomization struct{ Resources []string }
 	for _, r := range documents[kustomization](t, "kubernetes/kustomization.yaml")[0].Resources {
