@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"tracecar/collector/executor"
-	"tracecar/parser/script"
 )
 
 // Validation is bpftrace's verdict on a script, and what it would do.
@@ -24,7 +23,7 @@ type Validation struct {
 // ProbeMatch is one attach point of a script.
 type ProbeMatch struct {
 	Probe string `json:"probe"`
-	// Matches is how many attach points it matches; -1 where bpftrace cannot tell.
+	// Matches is how many attach points it matches; -1 where nobody can tell.
 	Matches int `json:"matches"`
 }
 
@@ -73,29 +72,10 @@ func (r *Runner) Validate(ctx context.Context, s Script) *Validation {
 	if !v.Valid && !hasError(v.Diagnostics) {
 		v.Diagnostics = append(v.Diagnostics, Diagnostic{Severity: "error", Message: unexplained(check.Exit)})
 	}
-	v.Probes = matches(ctx, bt, parsed, v.Valid)
+	m := matcher{bt: bt, role: r.role(s), script: parsed, valid: v.Valid, lists: map[string]listing{}}
+	v.Probes = m.matches(ctx)
+	bt.AddHints(ctx, m.missing)
+	v.Diagnostics = append(v.Diagnostics, diagnosticsOf(m.missing)...)
+	v.Valid = v.Valid && !hasError(v.Diagnostics)
 	return v
-}
-
-// listed are the providers of which bpftrace -l knows the attach points of a
-// wildcard; all others attach as written.
-var listed = []string{"tracepoint", "rawtracepoint", "kprobe", "kretprobe", "fentry", "fexit", "uprobe", "uretprobe", "usdt", "iter", "software", "hardware"}
-
-func matches(ctx context.Context, bt *executor.Bpftrace, s *script.Script, valid bool) []ProbeMatch {
-	out := []ProbeMatch{}
-	for _, p := range s.Probes {
-		for _, ap := range p.AttachPoints {
-			m := ProbeMatch{Probe: ap.Text, Matches: -1}
-			switch {
-			case !ap.Wildcard && valid:
-				m.Matches = 1
-			case ap.Wildcard && slices.Contains(listed, ap.Provider):
-				if points, err := bt.List(ctx, ap.Text, false); err == nil {
-					m.Matches = len(points)
-				}
-			}
-			out = append(out, m)
-		}
-	}
-	return out
 }

@@ -48,7 +48,7 @@ Errors: a script that does not compile or attach comes back with isError and dia
 
 const describeInfo = `Describe this host: whether bpftrace can run, its version and path, the kernel, BTF, tracefs, privileges, what bpftrace supports here, your role, the limits on your runs (timeouts in seconds), and what is missing with the command that mends it. Call it first, and whenever a script fails for reasons that are not in the script.`
 
-const describeValidate = `Have bpftrace check a script without attaching or running it. Returns valid; diagnostics with line, column and a hint; what it would attach to and how many attach points each wildcard matches; its maps with their kinds and key names; and the functions it calls. An invalid script is a normal answer (valid false), not an error. Use it before a long run, or to mend a script that failed. An attach point with 0 matches does not exist on this kernel; search with list_probes.`
+const describeValidate = `Have bpftrace check a script without attaching or running it. Returns valid; diagnostics with line, column and a hint; what it would attach to and how many attach points each matches; its maps with their kinds and key names; and the functions it calls. An invalid script is a normal answer (valid false), not an error. Use it before a long run, or to mend a script that failed. An attach point with 0 matches does not exist on this kernel; search with list_probes.`
 
 const describeListProbes = `Search the attach points that exist on this host, by bpftrace's own pattern with * as wildcard. Returns a page of names as a script writes them, the total, and next_cursor while there is more. With details, each also has its arguments and types, which a script reads as args->NAME.
 

@@ -136,6 +136,9 @@ func (p *diagnosticParser) line(line string, next []string) (took int) {
 	}
 	if m := nowhere.FindStringSubmatch(line); m != nil {
 		d := Diagnostic{Severity: severities[m[1]], Message: m[2], Noise: noise.MatchString(m[2])}
+		if d.Noise { // 0.17 calls an error what later versions warn of
+			d.Severity = SeverityWarning
+		}
 		p.nameProvider(&d)
 		p.add(d)
 		p.open = true

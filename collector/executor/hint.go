@@ -44,10 +44,12 @@ var (
 	notFound     = regexp.MustCompile(`^tracepoint not found: (\S+:\S+)$`)
 	noMatches    = regexp.MustCompile(`^No matches for (\w+) (\S+?)\.?$`)
 	noSymbol     = regexp.MustCompile(`Could not resolve symbol: (/?[^:\s]+):(\w+)`)
+	noUSDT       = regexp.MustCompile(`Failed to find usdt probe: usdt:(\S+)$`)
 	noTraceable  = regexp.MustCompile(`^(\S+) is not traceable \(`)
 	noAttach     = regexp.MustCompile(`^Error attaching probe: '?(k(?:ret)?probe):(\S+?)'?$`)
 	noFunction   = regexp.MustCompile(`^Unknown function: '?(\w+)'?$`)
 	noIdentifier = regexp.MustCompile(`^Unknown identifier: '(\w+)'$`)
+	noEvent      = regexp.MustCompile(`^(\S+) is not a (software|hardware) probe$`)
 	noProbeType  = regexp.MustCompile(`^Invalid probe type: (\w+)$`)
 	noField      = regexp.MustCompile(`^Struct/union of type 'struct (?:tracepoint:(\w+):(\w+)_args|_tracepoint_(\w+))' does not contain a field named '(\w+)'`)
 	noEvents     = regexp.MustCompile(`available_events`)
@@ -64,6 +66,9 @@ func (h *hinter) hint(d *Diagnostic) string {
 		return h.probe("tracepoint", m[1])
 	}
 	if m := noMatches.FindStringSubmatch(msg); m != nil {
+		if in := functionProbe.FindStringSubmatch(d.Source); in != nil && m[1] == "usdt" { // 0.27 leaves its provider out
+			m = in
+		}
 		return h.probe(m[1], m[2])
 	}
 	if m := noAttach.FindStringSubmatch(msg); m != nil {
@@ -75,11 +80,20 @@ func (h *hinter) hint(d *Diagnostic) string {
 	if m := noSymbol.FindStringSubmatch(msg); m != nil {
 		return h.probe("uprobe", m[1]+":"+m[2])
 	}
+	if m := noUSDT.FindStringSubmatch(msg); m != nil {
+		return h.probe("usdt", m[1])
+	}
 	if m := noFunction.FindStringSubmatch(msg); m != nil {
 		return didYouMean(Nearest(m[1], functions), "%s()")
 	}
 	if m := noIdentifier.FindStringSubmatch(msg); m != nil {
 		return didYouMean(Nearest(m[1], builtins), "%s")
+	}
+	if m := noEvent.FindStringSubmatch(msg); m != nil {
+		if near := Nearest(m[1], perfEvents[m[2]]); len(near) > 0 {
+			return didYouMean(near, m[2]+":%s")
+		}
+		return "the " + m[2] + " events are: " + strings.Join(perfEvents[m[2]], ", ")
 	}
 	if m := noProbeType.FindStringSubmatch(msg); m != nil {
 		return didYouMean(Nearest(m[1], probeTypes), "%s")
@@ -129,7 +143,7 @@ func (h *hinter) probe(provider, target string) string {
 			return ""
 		}
 		return didYouMean(nearestProbe(full, h.names(provider+":*")), "%s")
-	case "uprobe", "uretprobe":
+	case "uprobe", "uretprobe", "usdt":
 		file, _, ok := strings.Cut(target, ":")
 		if !ok || wild {
 			return ""

@@ -16,6 +16,8 @@ func TestHints(t *testing.T) {
 				return []AttachPoint{{Name: "tracepoint:syscalls:sys_enter_openat"}, {Name: "tracepoint:syscalls:sys_enter_open"}, {Name: "tracepoint:sched:sched_switch"}}
 			case pattern == "uprobe:/bin/bash:*":
 				return []AttachPoint{{Name: "uprobe:/bin/bash:readline"}, {Name: "uprobe:/bin/bash:main"}}
+			case pattern == "usdt:/bin/py:*":
+				return []AttachPoint{{Name: "usdt:/bin/py:python:gc__start"}, {Name: "usdt:/bin/py:python:line"}}
 			case pattern == "kprobe:*":
 				return []AttachPoint{{Name: "kprobe:vfs_read"}, {Name: "kprobe:vfs_write"}}
 			}
@@ -42,7 +44,12 @@ func TestHints(t *testing.T) {
 		"Struct/union of type 'struct _tracepoint_syscalls_sys_enter_openat' does not contain a field named 'filname'":       "did you mean args.filename?",
 		"Struct/union of type 'struct tracepoint:syscalls:sys_enter_openat_args' does not contain a field named 'something'": "its arguments are: dfd, filename, flags",
 		"bpftrace currently only supports running as the root user.":                                                         "run as root, or ask for sudo (0.25 and later also take capabilities: tracecar doctor names those that are missing)",
-		"something else": "",
+		"Failed to compile: Failed to find usdt probe: usdt:/bin/py:python:gc__strat":                                        "did you mean usdt:/bin/py:python:gc__start?",
+		"No matches for usdt /bin/py:python:gc__strat.":                                                                      "did you mean usdt:/bin/py:python:gc__start?",
+		"cpu-clok is not a software probe":                                                                                   "did you mean software:cpu-clock?",
+		"cyclez is not a hardware probe":                                                                                     "did you mean hardware:cycles?",
+		"frobnicate is not a hardware probe":                                                                                 "the hardware events are: " + strings.Join(perfEvents["hardware"], ", "),
+		"something else":                                                                                                     "",
 	} {
 		if got := h.hint(&Diagnostic{Severity: SeverityError, Message: message}); got != want {
 			t.Errorf("%s:\n got  %q\n want %q", message, got, want)

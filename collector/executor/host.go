@@ -23,6 +23,7 @@ type Host struct {
 	BTF             bool // /sys/kernel/btf/vmlinux
 	Tracefs         bool // mounted, so that there are tracepoints
 	Kprobes         bool // the kernel has them
+	Functions       bool // this process may read which functions take a kprobe
 	// Lockdown is "none", "integrity" or "confidentiality"; "" where the
 	// kernel does not say.
 	Lockdown string
@@ -57,6 +58,7 @@ func DescribeHost() *Host {
 		h.Kernel, h.Arch = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 	}
 	h.Kprobes = exists("/sys/bus/event_source/devices/kprobe")
+	h.Functions = readable(tracefsDir + "/available_filter_functions")
 	status := readTrimmed("/proc/self/status")
 	h.Caps = capable(status, "CapEff")
 	h.NoNewPrivileges = strings.Contains(status, "\nNoNewPrivs:\t1\n")
@@ -158,6 +160,17 @@ func container() string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// readable tells whether a byte can be read.
+func readable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	n, _ := f.Read(make([]byte, 1))
+	return n == 1
 }
 
 func readTrimmed(path string) string {

@@ -22,7 +22,7 @@ const (
 var (
 	// probeStart is a line, or what follows a body, that begins as a probe does.
 	probeStart    = regexp.MustCompile(`(?:^|\})\s*([A-Za-z]\w*)\s*(?::[^:]|[{/])`)
-	functionProbe = regexp.MustCompile(`\b(u(?:ret)?probe):(/[^\s:,{]+:\w+)(?:[\s,{]|$)`)
+	functionProbe = regexp.MustCompile(`\b(u(?:ret)?probe|usdt):(/[^\s:,{]+:(?:\w+:)?\w+)(?:[\s,{]|$)`)
 )
 
 // notProviders begin a line of a body, or a definition, as a probe begins.

@@ -19,8 +19,8 @@ const validateDeadline = 60 * time.Second
 
 // Validate has bpftrace parse and type-check a script and look up its probes,
 // as it would to run it; nothing is loaded or attached. Up to 0.23 bpftrace
-// accepts a kprobe that does not exist. The error says that no verdict was
-// reached.
+// accepts a kprobe, uprobe or usdt that does not exist. The error says that no
+// verdict was reached.
 func (b *Bpftrace) Validate(ctx context.Context, job Job) (*Check, error) {
 	r := b.request(kindValidate)
 	r.source, r.args, r.unsafe, r.dir = job.Source, job.Args, job.Unsafe, job.Dir
