@@ -13,6 +13,8 @@ import (
 // variable or a flag, its variables are not looked at, those for single
 // signals included: they would win over it otherwise.
 //
+// Unheard tells of those that are not read.
+//
 // Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ and
 // …/configuration/sdk-environment-variables/.
 func openTelemetry(env []string, cwd string, at map[string]Position) (map[string]any, Errors) {

@@ -54,6 +54,7 @@ func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
+	quietSDK()
 	exporter, err := otlp.New(ctx, otlpConfig(cfg))
 	if err != nil {
 		return &exitError{exitFailed, err}
@@ -67,6 +68,9 @@ func check(ctx context.Context, out io.Writer, cfg *config.Config) error {
 	r := collector.NewRunner(opts)
 	declared := otlpProbes(cfg)
 	var b strings.Builder
+	for _, err := range cfg.Unheard() {
+		fmt.Fprintf(&b, "warning: %v\n", err)
+	}
 	bad := 0
 	for i := range probes {
 		if !checkProbe(ctx, &b, r, cfg, i, &probes[i], declared[probes[i].Name]) {

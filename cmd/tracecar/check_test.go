@@ -75,3 +75,15 @@ func TestServeWarns(t *testing.T) {
 	writeFile(t, d.path, conf("@c"))
 	waitFor(t, "the second warning", func() bool { return strings.Contains(d.said.String(), "the script has no map @c") })
 }
+
+// TestServeWarnsOfVariables: what OpenTelemetry's variables ask for and do not
+// get is said at the start.
+func TestServeWarnsOfVariables(t *testing.T) {
+	d := newTestDaemon(t, executortest.Newest(t), "log: {level: warn}", "OTEL_BSP_MAX_QUEUE_SIZE=9", "OTEL_TRACES_SAMPLER=nonsense")
+	said := d.said.String()
+	for _, want := range []string{"$OTEL_BSP_MAX_QUEUE_SIZE: is not honoured", `$OTEL_TRACES_SAMPLER: \"nonsense\" is not known`} {
+		if !strings.Contains(said, "level=WARN") || strings.Count(said, want) != 1 {
+			t.Errorf("not once %s in %s", want, said)
+		}
+	}
+}

@@ -62,6 +62,11 @@ type daemon struct {
 	health health
 }
 
+// quietSDK keeps OpenTelemetry's SDK from writing to standard error: the
+// exporter counts failures, and logs when they begin and end; of variables
+// that the SDK cannot read the configuration tells.
+func quietSDK() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) }
+
 func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
 	probes, err := scheduledProbes(cfg)
 	if err != nil {
@@ -70,6 +75,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	opts, err := runnerOptions(cfg)
 	if err != nil {
 		return nil, err
+	}
+	quietSDK()
+	for _, err := range cfg.Unheard() {
+		log.Warn("a variable of OpenTelemetry that is not honoured", "error", err)
 	}
 	telemetry := otlpConfig(cfg)
 	telemetry.Logger = log
@@ -99,8 +108,6 @@ func newDaemon(ctx context.Context, cfg *config.Config, log *slog.Logger, level 
 	}
 	d.server = mcp.New(d.mcpConfig(face, cfg))
 	d.exporter.WatchProbes(d.schedule.Status)
-	// The exporter counts failures, and logs when they begin and end.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	if err := d.schedule.Apply(probes); err != nil {
 		return nil, errors.Join(err, d.close())
 	}

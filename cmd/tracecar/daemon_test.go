@@ -49,19 +49,19 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-func newTestDaemon(t *testing.T, p executortest.Program, yaml string) *testDaemon {
+func newTestDaemon(t *testing.T, p executortest.Program, yaml string, env ...string) *testDaemon {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "conf", "tracecar.yaml")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, path, yaml)
-	return followTestDaemon(t, p, path)
+	return followTestDaemon(t, p, path, env...)
 }
 
-func followTestDaemon(t *testing.T, p executortest.Program, path string) *testDaemon {
+func followTestDaemon(t *testing.T, p executortest.Program, path string, env ...string) *testDaemon {
 	t.Helper()
-	cfg, err := config.Load(path, []string{"TRACECAR_BPFTRACE_PATH=" + p.Path}, nil)
+	cfg, err := config.Load(path, append(env, "TRACECAR_BPFTRACE_PATH="+p.Path), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
