@@ -63,9 +63,23 @@ func (t sdkTracer) Start(ctx context.Context, _ string, kind tracing.SpanKind, _
 	ctx, end := t.server.cfg.Telemetry.Begin(ctx, t.server.callOf(ctx, in))
 	o.end = func() {
 		o.outcome.Protocol = protocolOf(ctx, in)
+		if in.message.Method == string(sdk.MethodInitialize) && o.outcome.ErrorType == "" {
+			t.server.agreed(ctx, Session{Transport: in.transport, HTTPVersion: in.httpVersion, Protocol: o.outcome.Protocol})
+		}
 		end(o.outcome)
 	}
 	return context.WithValue(ctx, operationKey{}, o), o
+}
+
+// agreed notes that a session has had its handshake.
+func (s *Server) agreed(ctx context.Context, as Session) {
+	switch client := sdkserver.ClientSessionFromContext(ctx).(type) {
+	case nil:
+	case *stdioClient:
+		client.agreed.Store(&as)
+	default:
+		s.sessions.agreed(client.SessionID(), as)
+	}
 }
 
 // operation is one request in work, on one goroutine; it is the SDK's span.

@@ -51,7 +51,7 @@ type Config struct {
 	// RoleBounds is what get_bpftrace_info tells of a role's bounds on runs, by
 	// name; "max_timeout" is in seconds. nil: nothing.
 	RoleBounds func(role string) map[string]int
-	// Telemetry is told of requests; nil: nobody is.
+	// Telemetry is told of requests and sessions; nil: nobody is.
 	Telemetry Telemetry
 	// Library is what scripts can be run by name; nil: none.
 	Library Library
@@ -146,7 +146,7 @@ func newServer(cfg Config, r runner) *Server {
 		cfg:           cfg,
 		runner:        r,
 		log:           cfg.Logger,
-		sessions:      newSessions(cfg.MaxSessions),
+		sessions:      newSessions(cfg.MaxSessions, cfg.Telemetry),
 		lookups:       newLookups(),
 		byName:        map[string]tool{},
 		progressEvery: time.Second,

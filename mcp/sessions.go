@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"tracecar/mcp/auth"
 
@@ -21,6 +22,8 @@ type sessions struct {
 	mu   sync.Mutex
 	live map[string]*session
 	max  int
+	// ended is told of each that had its handshake, at its end; nil: nobody is.
+	ended func(Session)
 }
 
 // session ends when its ctx does: then its foreground runs are stopped.
@@ -28,11 +31,19 @@ type session struct {
 	ctx   context.Context
 	end   context.CancelFunc
 	owner string // the token's name
+	began time.Time
+	as    *Session // nil before its handshake
 }
 
 var errNoSession = errors.New("unknown session")
 
-func newSessions(max int) *sessions { return &sessions{live: map[string]*session{}, max: max} }
+func newSessions(max int, t Telemetry) *sessions {
+	s := &sessions{live: map[string]*session{}, max: max}
+	if t != nil {
+		s.ended = t.SessionEnded
+	}
+	return s
+}
 
 // open makes a session of owner that ends with parent, or "" when there are too many.
 func (s *sessions) open(parent context.Context, owner string) string {
@@ -43,7 +54,7 @@ func (s *sessions) open(parent context.Context, owner string) string {
 	}
 	id := newID()
 	ctx, end := context.WithCancel(parent)
-	s.live[id] = &session{ctx, end, owner}
+	s.live[id] = &session{ctx: ctx, end: end, owner: owner, began: time.Now()}
 	// Taken out of the map when its parent ends it, too.
 	context.AfterFunc(ctx, func() { s.close(id) })
 	return id
@@ -53,9 +64,23 @@ func (s *sessions) close(id string) {
 	s.mu.Lock()
 	one := s.live[id]
 	delete(s.live, id)
+	if one != nil && one.as != nil && s.ended != nil {
+		one.as.Duration = time.Since(one.began)
+		// With the lock: whoever finds no session left finds them all told of.
+		s.ended(*one.as)
+	}
 	s.mu.Unlock()
 	if one != nil {
 		one.end()
+	}
+}
+
+// agreed notes that a session has had its handshake.
+func (s *sessions) agreed(id string, as Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.live[id]; one != nil {
+		one.as = &as
 	}
 }
 

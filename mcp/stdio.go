@@ -31,6 +31,7 @@ const stdioStopWait = 90 * time.Second
 // five calls at once, reads lines of any length, shares one global session
 // and can send a call's progress after its answer.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	began := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c := &stdioClient{server: s, out: out, fail: cancel, calls: map[string]context.CancelFunc{}}
@@ -53,6 +54,10 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	}
 	cancel()
 	c.stop()
+	if as := c.agreed.Load(); as != nil {
+		as.Duration = time.Since(began)
+		s.cfg.Telemetry.SessionEnded(*as)
+	}
 	if failed := c.failed.Load(); failed != nil {
 		return fmt.Errorf("write to the client: %w", *failed)
 	}
@@ -69,6 +74,7 @@ type stdioClient struct {
 	ready  atomic.Bool
 	says   atomic.Pointer[sdk.Implementation]
 	speaks atomic.Pointer[string]
+	agreed atomic.Pointer[Session] // nil before its handshake
 
 	writing sync.Mutex
 	out     io.Writer

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	sdk "github.com/mark3labs/mcp-go/mcp"
 )
 
-// Telemetry is told of every MCP request that is served. It knows
-// OpenTelemetry; this package does not.
+// Telemetry is told of every MCP request that is served, and of every session.
+// It knows OpenTelemetry; this package does not.
 type Telemetry interface {
 	// Begin starts a span for a request and returns the context that it is the
 	// parent in, and what to call once at the request's end.
@@ -20,6 +21,8 @@ type Telemetry interface {
 	// Continue returns ctx below the span that W3C's traceparent and tracestate
 	// name: for what has no span of its own here, the JSON API.
 	Continue(ctx context.Context, traceParent, traceState string) context.Context
+	// SessionEnded is told once of each session, at its end. It must not block.
+	SessionEnded(s Session)
 }
 
 // Call is one request, in the words of OpenTelemetry's conventions for MCP.
@@ -53,6 +56,17 @@ type Outcome struct {
 	// Protocol is mcp.protocol.version, "" where none is agreed on. It stands
 	// here for initialize, which agrees on it.
 	Protocol string
+}
+
+// Session is one MCP session, from initialize on: what never agreed on a
+// protocol version was none, and the versions without a handshake have none.
+type Session struct {
+	Transport   string // network.transport
+	HTTPVersion string // network.protocol.version, "" where it is not HTTP
+	Protocol    string // mcp.protocol.version
+	// Duration is from its opening to its end: the client's, DELETE or the end
+	// of its stream, or the server's, idle time included.
+	Duration time.Duration
 }
 
 // maxForeign bounds what a client chose freely, in bytes.

@@ -13,7 +13,10 @@ import (
 )
 
 // recorder is a Telemetry that hands on each request at its end.
-type recorder struct{ ends chan ended }
+type recorder struct {
+	ends     chan ended
+	sessions chan Session
+}
 
 type ended struct {
 	Call
@@ -22,7 +25,7 @@ type ended struct {
 
 type recordedKey struct{}
 
-func newRecorder() *recorder { return &recorder{ends: make(chan ended, 100)} }
+func newRecorder() *recorder { return &recorder{make(chan ended, 100), make(chan Session, 100)} }
 
 func (r *recorder) Begin(ctx context.Context, c Call) (context.Context, func(Outcome)) {
 	return context.WithValue(ctx, recordedKey{}, c.Method), func(o Outcome) { r.ends <- ended{c, o} }
@@ -31,6 +34,8 @@ func (r *recorder) Begin(ctx context.Context, c Call) (context.Context, func(Out
 func (r *recorder) Continue(ctx context.Context, parent, state string) context.Context {
 	return context.WithValue(ctx, recordedKey{}, parent+" "+state)
 }
+
+func (r *recorder) SessionEnded(s Session) { r.sessions <- s }
 
 func (r *recorder) config(c *Config) { c.Telemetry = r }
 
@@ -175,6 +180,70 @@ func TestTelemetryOfAPI(t *testing.T) {
 		if run := within(t, stub.began, "run"); run.script.Context.Value(recordedKey{}) != "00-h x=1" {
 			t.Errorf("%s: %s: the run is not below the caller's span", tool, res.Status)
 		}
+	}
+}
+
+// TestTelemetryOfSessions has each session told of once, however it ends, and
+// what had no handshake not at all.
+func TestTelemetryOfSessions(t *testing.T) {
+	overHTTP := Session{Transport: "tcp", HTTPVersion: "1.1", Protocol: "2025-06-18"}
+	for name, tt := range map[string]struct {
+		end  func(t *testing.T, s *Server)
+		want Session
+	}{
+		"end of input": {func(t *testing.T, s *Server) {
+			c := serveStdio(t, s, t.Context())
+			c.send(stdioInit)
+			c.next()
+			c.in.Close()
+		}, Session{Transport: "pipe", Protocol: "2025-06-18"}},
+		"delete": {func(t *testing.T, s *Server) {
+			c := rawConnect(t, listen(t, s))
+			req := c.request(t.Context(), "")
+			req.Method = http.MethodDelete
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+		}, overHTTP},
+		"idle": {func(t *testing.T, s *Server) {
+			c := rawConnect(t, listen(t, s))
+			// As the SDK's sweeper does.
+			if _, err := s.sessions.ResolveSessionIdManager(nil).Terminate(c.session); err != nil {
+				t.Fatal(err)
+			}
+		}, overHTTP},
+		"end of stream": {func(t *testing.T, s *Server) { sseConnect(t, listen(t, s)).close() }, overHTTP},
+		"end of server": {func(t *testing.T, s *Server) {
+			rawConnect(t, listen(t, s))
+			if err := s.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}, overHTTP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder()
+			s := stubServer(t, newStub(), r.config)
+			if s.sessions.open(t.Context(), "") == "" {
+				t.Fatal("no session")
+			}
+			tt.end(t, s)
+			got := within(t, r.sessions, "session's end")
+			if got.Duration <= 0 {
+				t.Errorf("lasted %v", got.Duration)
+			}
+			tt.want.Duration = got.Duration
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if len(r.sessions) > 0 {
+				t.Errorf("and %+v", <-r.sessions)
+			}
+		})
 	}
 }
 

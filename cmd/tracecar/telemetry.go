@@ -16,18 +16,24 @@ import (
 	"tracecar/mcp"
 )
 
-// callTelemetry makes a SERVER span and a duration of each MCP request, by
-// OpenTelemetry's conventions for MCP.
+// callTelemetry makes a SERVER span and a duration of each MCP request, and a
+// duration of each session, by OpenTelemetry's conventions for MCP.
 type callTelemetry struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
+	sessions metric.Float64Histogram
 }
 
 func newCallTelemetry(tracer trace.Tracer, meter metric.Meter) (mcp.Telemetry, error) {
-	duration, err := meter.Float64Histogram("mcp.server.operation.duration",
-		metric.WithUnit("s"), metric.WithDescription("Duration of MCP requests as seen by the server"),
-		metric.WithExplicitBucketBoundaries(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300))
-	return callTelemetry{tracer, duration}, err
+	bounds := metric.WithExplicitBucketBoundaries(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+	duration, err := meter.Float64Histogram("mcp.server.operation.duration", bounds,
+		metric.WithUnit("s"), metric.WithDescription("Duration of MCP requests as seen by the server"))
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := meter.Float64Histogram("mcp.server.session.duration", bounds,
+		metric.WithUnit("s"), metric.WithDescription("Duration of MCP sessions that have ended"))
+	return callTelemetry{tracer, duration, sessions}, err
 }
 
 // otherMethod stands for all the methods that there are not: what clients make up
@@ -41,10 +47,7 @@ func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, 
 		method = otherMethod
 	}
 	target := attributes{"gen_ai.tool.name", c.Tool, "gen_ai.prompt.name", c.Prompt}
-	common := attributes{"network.transport", c.Transport}
-	if c.HTTPVersion != "" {
-		common = append(common, "network.protocol.name", "http", "network.protocol.version", c.HTTPVersion)
-	}
+	common := network(c.Transport, c.HTTPVersion)
 	own := append(attributes{"mcp.method.name", c.Method, "jsonrpc.request.id", c.RequestID, "mcp.session.id", c.Session,
 		"mcp.resource.uri", c.Resource, "client.address", c.Client}, append(target, common...)...)
 	if c.Tool != "" {
@@ -81,6 +84,19 @@ func (t callTelemetry) Begin(ctx context.Context, c mcp.Call) (context.Context, 
 
 func (callTelemetry) Continue(ctx context.Context, parent, state string) context.Context {
 	return remote(ctx, parent, state)
+}
+
+func (t callTelemetry) SessionEnded(s mcp.Session) {
+	t.sessions.Record(context.Background(), s.Duration.Seconds(), metric.WithAttributes(
+		append(network(s.Transport, s.HTTPVersion), "mcp.protocol.version", s.Protocol).keyValues()...))
+}
+
+func network(transport, httpVersion string) attributes {
+	a := attributes{"network.transport", transport}
+	if httpVersion != "" {
+		a = append(a, "network.protocol.name", "http", "network.protocol.version", httpVersion)
+	}
+	return a
 }
 
 // remote returns ctx with the span that a W3C traceparent names, or as it is.

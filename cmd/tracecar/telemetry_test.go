@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -70,9 +71,24 @@ func TestCallTelemetry(t *testing.T) {
 		if failed := span.Status().Code == codes.Error; failed != (tt.end.ErrorType != "") || span.Status().Description != tt.end.Message {
 			t.Errorf("%+v: status %+v", tt.call, span.Status())
 		}
-		if all := durations(t, points); all[tt.metric] != 1 {
+		if all := durations(t, points, "mcp.server.operation.duration"); all[tt.metric] != 1 {
 			t.Errorf("%+v: no point of %s: %v", tt.call, tt.metric, all)
 		}
+	}
+}
+
+// TestSessionTelemetry has each session become a point of its duration.
+func TestSessionTelemetry(t *testing.T) {
+	points := sdkmetric.NewManualReader()
+	telemetry, err := newCallTelemetry(
+		sdktrace.NewTracerProvider().Tracer("test"), sdkmetric.NewMeterProvider(sdkmetric.WithReader(points)).Meter("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	telemetry.SessionEnded(mcp.Session{Transport: "tcp", HTTPVersion: "1.1", Protocol: "2025-06-18", Duration: time.Minute})
+	const want = "mcp.protocol.version=2025-06-18,network.protocol.name=http,network.protocol.version=1.1,network.transport=tcp"
+	if all := durations(t, points, "mcp.server.session.duration"); len(all) != 1 || all[want] != 1 {
+		t.Errorf("%v", all)
 	}
 }
 
@@ -80,8 +96,8 @@ func encoded(set attribute.Set) string {
 	return strings.ReplaceAll(set.Encoded(attribute.DefaultEncoder()), `\`, "")
 }
 
-// durations counts requests by attributes.
-func durations(t *testing.T, r *sdkmetric.ManualReader) map[string]uint64 {
+// durations counts the points of a duration by attributes.
+func durations(t *testing.T, r *sdkmetric.ManualReader, name string) map[string]uint64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
 	if err := r.Collect(context.Background(), &all); err != nil {
@@ -90,7 +106,7 @@ func durations(t *testing.T, r *sdkmetric.ManualReader) map[string]uint64 {
 	counts := map[string]uint64{}
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
-			if m.Name != "mcp.server.operation.duration" || m.Unit != "s" {
+			if m.Name != name || m.Unit != "s" {
 				continue
 			}
 			for _, p := range m.Data.(metricdata.Histogram[float64]).DataPoints {
