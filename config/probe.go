@@ -98,7 +98,7 @@ type Metric struct {
 	ValueScale float64 `koanf:"value_scale"`
 	// Sum is the map whose sum() belongs to this hist or lhist, by a key of as many parts: the histogram gets it as its sum. That map is then not exported by itself.
 	Sum string `koanf:"sum"`
-	// Decode turns key parts into text, by attribute: "device: majorminor".
+	// Decode turns key parts into text, by attribute: "device: majorminor". README.md lists the decoders.
 	Decode map[string]string `koanf:"decode"`
 	// Drop exports nothing of this map.
 	Drop bool `koanf:"drop"`

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tracecar/collector"
+	"tracecar/collector/otlp/decode"
 )
 
 // The README's first command is the first that anybody tries, on the bpftrace
@@ -32,6 +33,20 @@ func TestReadmeBeginsWithAScriptForEveryVersion(t *testing.T) {
 			if !d.Noise && d.Severity != "note" {
 				t.Errorf("bpftrace %s would show line %d: %s: %s", bt.version, d.Line, d.Severity, d.Message)
 			}
+		}
+	}
+}
+
+func TestReadmeListsDecoders(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(readme), "\n`decode` of a map")
+	list, _, _ = strings.Cut(list, "\n\n")
+	for _, name := range decode.Names() {
+		if !strings.Contains(list, "`"+name+"`") && !strings.Contains(list, "`"+name+":") {
+			t.Errorf("no decoder %s in it", name)
 		}
 	}
 }

@@ -75,6 +75,7 @@ func kinds() []kind {
 			{name: "regexp", args: "expression", make: newRegexp},
 		},
 		protocols(),
+		pciDecoders(),
 	)
 }
 
