@@ -47,8 +47,7 @@ func (r *Runner) decide(ctx context.Context, role policy.Role, s *Script) (*scri
 		if err != nil {
 			return 0, err
 		}
-		points, err := bt.List(ctx, pattern, false)
-		return len(points), err
+		return bt.Count(ctx, pattern)
 	}
 	return parsed, policy.Check(ctx, role, parsed, req, expand)
 }

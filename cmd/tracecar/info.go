@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,10 +106,14 @@ func infoText(info *collector.Info) string {
 			fmt.Fprintf(&b, "  mend it: %s\n", p.Fix)
 		}
 	}
-	if info.Available {
-		b.WriteString("\nScripts can run here. Try:\n  tracecar run --format text --duration 3s -e 'tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }'\n")
-	} else {
+	const try = "Try:\n  tracecar run --format text --duration 3s -e '%s { @[comm] = count(); }'\n"
+	switch {
+	case !info.Available:
 		b.WriteString("\nNo script can run here until what is MISSING is mended.\n")
+	case info.Tracefs || slices.Contains(info.Capabilities, "CAP_SYS_ADMIN"): // run mounts it
+		fmt.Fprintf(&b, "\nScripts can run here. "+try, "tracepoint:raw_syscalls:sys_enter")
+	default:
+		fmt.Fprintf(&b, "\nScripts without tracepoints can run here. "+try, "profile:hz:99")
 	}
 	return b.String()
 }

@@ -60,6 +60,7 @@ type FailedError struct {
 	What        string
 	Exit        *Exit
 	Diagnostics []Diagnostic
+	NoTracefs   bool // tracefs is not mounted: what would tell is missing
 }
 
 func (e *FailedError) Error() string {

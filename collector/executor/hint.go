@@ -41,7 +41,7 @@ type hinter struct {
 }
 
 var (
-	notFound     = regexp.MustCompile(`^tracepoint not found: (\S+:\S+)$`)
+	notFound     = regexp.MustCompile(`^tracepoints? not found: (\S+:\S+)$`)
 	noMatches    = regexp.MustCompile(`^No matches for (\w+) (\S+?)\.?$`)
 	noSymbol     = regexp.MustCompile(`Could not resolve symbol: (/?[^:\s]+):(\w+)`)
 	noUSDT       = regexp.MustCompile(`Failed to find usdt probe: usdt:(\S+)$`)

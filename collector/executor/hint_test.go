@@ -58,6 +58,7 @@ func TestHints(t *testing.T) {
 	bare := hinter{list: func(string, bool) []AttachPoint { return nil }, host: func() *Host { return &Host{} }}
 	for message, want := range map[string]string{
 		"tracepoint not found: syscalls:sys_enter_openat": noTracefs,
+		"tracepoints not found: syscalls:*":               noTracefs,
 		"Failed to open kernel function info: Error reading events from /sys/kernel/tracing/available_events (No such file or directory)": noTracefs,
 		"No matches for kprobe vfs_read.":       noKprobes,
 		"Error attaching probe: kprobe:vfs_*re": noKprobes,

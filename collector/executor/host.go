@@ -69,7 +69,7 @@ func DescribeHost() *Host {
 func (h *Host) findProblems() (ps []Problem) {
 	if !h.Tracefs {
 		ps = append(ps, Problem{
-			What: "tracefs is not mounted: there are no tracepoints, every one is \"not found\"",
+			What: noTracepoints + ", every one is \"not found\"",
 			Fix:  "mount -t tracefs tracefs " + tracefsDir,
 		})
 	}
@@ -105,12 +105,21 @@ func (h *Host) AddProblems(b *Bpftrace, err error) {
 		h.Problems = append(h.Problems, Problem{What: "bpftrace is not there: " + missing.Path + ": " + missing.Reason, Fix: missing.Install, Fatal: true})
 	case err != nil:
 		h.Problems = append(h.Problems, Problem{What: err.Error(), Fatal: true})
+	case b != nil && b.Version().AtLeast(0, 27) && !h.Tracefs && !h.Caps["CAP_SYS_ADMIN"]:
+		// It wants the list of tracepoints whatever the script, and nobody here may mount it.
+		for i := range h.Problems {
+			if p := &h.Problems[i]; strings.HasPrefix(p.What, noTracepoints) {
+				p.What, p.Fatal = noTracepoints+", and bpftrace "+b.Version().String()+" runs no script", true
+			}
+		}
 	case b != nil && !b.Version().AtLeast(0, 17):
 		h.Problems = append(h.Problems, Problem{
 			What: "bpftrace " + b.Version().String() + " is older than any this was tested with (0.17)", Fix: "install a newer bpftrace",
 		})
 	}
 }
+
+const noTracepoints = "tracefs is not mounted: there are no tracepoints"
 
 const tracefsDir = "/sys/kernel/tracing"
 

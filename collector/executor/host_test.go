@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -66,7 +67,10 @@ func TestWithoutTracefs(t *testing.T) {
 	if !tracefsMounted() {
 		t.Skip("skip: tracefs is not mounted here")
 	}
-	bpftrace := anyBpftrace(t)
+	eachReal(t, func(t *testing.T, bt *Bpftrace) { withoutTracefs(t, bt) })
+}
+
+func withoutTracefs(t *testing.T, bt *Bpftrace) {
 	result := make(chan string, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
@@ -84,7 +88,7 @@ func TestWithoutTracefs(t *testing.T) {
 			return
 		}
 		exe, _ := os.Executable()
-		c := exec.Command(exe, bpftrace)
+		c := exec.Command(exe, bt.Path())
 		c.Env = []string{roleVariable + "=client:bare", "GORACE=atexit_sleep_ms=0"}
 		out, err := c.CombinedOutput()
 		if err != nil {
@@ -96,7 +100,32 @@ func TestWithoutTracefs(t *testing.T) {
 	if strings.HasPrefix(out, "skip: ") {
 		t.Skip(out)
 	}
-	contains(t, out, "tracefs false\n", noTracefs, "problem tracefs is not mounted", "mounted <nil>\n", "valid true\n")
+	contains(t, out, "tracefs false\n", noTracefs, "problem tracefs is not mounted", "mounted <nil>\n", "valid true\n", "counted 0 <nil>\n", "hopeless false\n") // it may mount it
+	for _, pattern := range []string{"tracepoint:sched:*", "t:nosuch:*", "*", ""} {
+		if !regexp.MustCompile(`(?m)^listed "` + regexp.QuoteMeta(pattern) + `" false .*tracepoint not found.*` + noTracefs).MatchString(out) {
+			t.Errorf("of %q:\n%s", pattern, out)
+		}
+	}
+	if software := `listed "software:*" true <nil>`; strings.Contains(out, software) == bt.Version().AtLeast(0, 27) {
+		t.Errorf("%s:\n%s", software, out)
+	}
+}
+
+// TestHopelessWithoutTracefs has the doctor give up where nobody may mount it
+// and bpftrace does nothing without.
+func TestHopelessWithoutTracefs(t *testing.T) {
+	for _, tt := range []struct {
+		minor int
+		admin bool
+		want  bool
+	}{{17, false, false}, {23, false, false}, {27, false, true}, {27, true, false}} {
+		h := Host{Root: true, BTF: true, Kprobes: true, Caps: map[string]bool{"CAP_SYS_ADMIN": tt.admin}}
+		h.Problems = h.findProblems()
+		h.AddProblems(&Bpftrace{version: Version{Minor: tt.minor}}, nil)
+		if p := h.Problems[0]; p.Fatal != tt.want || p.Fix == "" {
+			t.Errorf("%+v: %+v", tt, p)
+		}
+	}
 }
 
 func TestOSRelease(t *testing.T) {

@@ -2,7 +2,9 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +25,8 @@ const listDeadline = 60 * time.Second
 
 // List lists the attach points that match a pattern ("" is all), in
 // bpftrace's own order, by bpftrace's own search: "tracepoint:sched:*",
-// "*sleep*". No match is no error; a pattern with an unknown provider is.
+// "*sleep*". No match is no error; a pattern with an unknown provider is, and
+// one of tracepoints where there is no tracefs.
 func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]AttachPoint, error) {
 	r := b.request(kindList)
 	if details {
@@ -41,6 +44,9 @@ func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]At
 	if wrong := wrongPattern(pattern); wrong != nil && len(points) == 0 {
 		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: []Diagnostic{*wrong}}
 	}
+	if e := b.withoutTracefs(pattern, points, a.exit); e != nil {
+		return nil, e
+	}
 	if a.exit.Code != 0 || a.exit.Signal != 0 {
 		// 0.27 exits 1 where it finds no match.
 		diags := ParseDiagnostics(a.exit.Stderr, "")
@@ -49,9 +55,48 @@ func (b *Bpftrace) List(ctx context.Context, pattern string, details bool) ([]At
 		}
 		h := hinter{list: func(string, bool) []AttachPoint { return nil }, host: DescribeHost}
 		h.add(diags)
-		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: diags}
+		return nil, &FailedError{What: "-l", Exit: a.exit, Diagnostics: diags, NoTracefs: !tracefsMounted()}
 	}
 	return points, nil
+}
+
+// Count counts what a pattern matches, as List would list it; without tracefs no
+// tracepoint does, which is no error here.
+func (b *Bpftrace) Count(ctx context.Context, pattern string) (int, error) {
+	points, err := b.List(ctx, pattern, false)
+	if failed, ok := errors.AsType[*FailedError](err); ok && failed.NoTracefs {
+		return 0, nil
+	}
+	return len(points), err
+}
+
+// withoutTracefs is the error of a search for what only tracefs tells, where
+// that is not mounted: 0.17 then finds nothing, 0.23 crashes at times, 0.27
+// wants it whatever it is to list.
+func (b *Bpftrace) withoutTracefs(pattern string, points []AttachPoint, exit *Exit) *FailedError {
+	known := slices.ContainsFunc(points, func(p AttachPoint) bool { return strings.HasPrefix(p.Name, "tracepoint:") })
+	if known || !maybeTracepoints(pattern) || tracefsMounted() {
+		return nil
+	}
+	target := pattern
+	if provider, rest, _ := strings.Cut(pattern, ":"); rest != "" && !strings.ContainsRune(provider, '*') {
+		target = rest
+	}
+	return &FailedError{What: "-l", Exit: exit, NoTracefs: true, Diagnostics: []Diagnostic{{
+		Severity: SeverityError, Message: strings.TrimSuffix("tracepoint not found: "+target, ": "), Hint: noTracefs,
+	}}}
+}
+
+// maybeTracepoints tells whether a pattern can match a tracepoint.
+func maybeTracepoints(pattern string) bool {
+	provider, _, whole := strings.Cut(pattern, ":")
+	if !whole {
+		return !knownProvider(pattern) || strings.Contains(pattern, "trace")
+	}
+	return slices.ContainsFunc([]string{"tracepoint", "t", "rawtracepoint", "rt"}, func(name string) bool {
+		ok, err := path.Match(provider, name)
+		return ok || err != nil
+	})
 }
 
 func hasError(diags []Diagnostic) bool {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -253,6 +254,14 @@ func bare(ctx context.Context, cfg Config) error {
 	for _, p := range host.Problems {
 		fmt.Println("problem", p.What)
 	}
+	for _, pattern := range []string{"tracepoint:sched:*", "t:nosuch:*", "*", "", "software:*"} {
+		points, err := bt.List(ctx, pattern, false)
+		fmt.Printf("listed %q %v %v\n", pattern, len(points) > 0, err)
+	}
+	n, err := bt.Count(ctx, "tracepoint:sched:*")
+	fmt.Println("counted", n, err)
+	host.AddProblems(bt, nil)
+	fmt.Println("hopeless", slices.ContainsFunc(host.Problems, func(p Problem) bool { return p.Fatal }))
 	for range 2 {
 		check, err := bt.Validate(ctx, Job{Source: "tracepoint:syscalls:sys_enter_openat { }"})
 		if err != nil {
