@@ -8,7 +8,7 @@ import (
 func TestUnheardVariables(t *testing.T) {
 	for env, want := range map[string]string{ // one variable a line
 		"": "",
-		"OTEL_EXPORTER_OTLP_TIMEOUT=1000\nOTEL_BSP_SCHEDULE_DELAY=\nOTEL_BLRP_MAX_QUEUE_SIZE= ": "",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=1000\nOTEL_BSP_SCHEDULE_DELAY=\nOTEL_BLRP_MAX_QUEUE_SIZE=": "",
 		"OTEL_BSP_SCHEDULE_DELAY=1000":                                            "$OTEL_BSP_SCHEDULE_DELAY: is not honoured: tracecar queues spans its own way",
 		"OTEL_BLRP_EXPORT_TIMEOUT=1":                                              "$OTEL_BLRP_EXPORT_TIMEOUT: is not honoured: tracecar queues log records its own way (otlp.timeout bounds one export)",
 		"OTEL_METRIC_EXPORT_TIMEOUT=1":                                            "$OTEL_METRIC_EXPORT_TIMEOUT: is not honoured (otlp.timeout bounds one export)",
