@@ -141,10 +141,20 @@ func (r *Run) untold(cursor int64) (*Result, int64) {
 		res = *r.fold.result(nil)
 		res.Status, res.BpftraceVersion = StatusRunning, r.version
 		res.DurationMS = time.Since(r.started).Milliseconds()
+		res.Diagnostics = append(res.Diagnostics, r.shortened()...)
 	}
 	var next int64
 	res.Events, next, res.Truncated.Events = r.fold.log.since(cursor)
 	return &res, next
+}
+
+// shortened says that less time was granted than was asked for. mu is held.
+func (r *Run) shortened() []Diagnostic {
+	if r.asked == 0 {
+		return nil
+	}
+	return []Diagnostic{{Severity: "warning",
+		Message: fmt.Sprintf("the run may take %v, which is all that the role of its caller allows, and not %v", r.script.Timeout, r.asked)}}
 }
 
 // skipsText tells whether no sink wants the text of what is printed.
@@ -240,10 +250,7 @@ func (r *Run) final(o outcome, tables *kernelmap.Tables) *Result {
 	if o.unguarded != nil {
 		res.Diagnostics = append(res.Diagnostics, *o.unguarded)
 	}
-	if res.TimedOut && r.asked > 0 {
-		res.Diagnostics = append(res.Diagnostics, Diagnostic{Severity: "warning",
-			Message: fmt.Sprintf("the run ended after %v, which is all that the role of its caller allows, and not after %v", r.script.Timeout, r.asked)})
-	}
+	res.Diagnostics = append(res.Diagnostics, r.shortened()...)
 	// The newest state of the maps is in the Result now.
 	r.fold.maps = mapStates{}
 	return res
