@@ -27,8 +27,11 @@ func newRun() *cobra.Command {
 printed, its maps with typed keys, how it ended.
 
 A script that does not end by itself runs until --duration is over, or Ctrl-C;
-both are a normal end, its maps are printed. The duration counts from when all
-probes are attached. ARGs are the script's positional parameters $1, $2, ….
+both are a normal end, its maps are printed. bpftrace detaches its probes before,
+which can take seconds; a second Ctrl-C gives the Result up. The duration counts
+from when all probes are attached. ARGs are the script's positional parameters
+$1, $2, …. In a streamed record map keys can be ambiguous ("ambiguous": true)
+that are exact in the Result at the end.
 
   tracecar run --duration 10s -e 'profile:hz:99 { @[kstack] = count(); }'
   tracecar run --format text opens.bt
@@ -93,14 +96,19 @@ func runScript(cmd *cobra.Command, r *collector.Runner, s collector.Script, o *o
 func runTo(cmd *cobra.Command, r *collector.Runner, s collector.Script, o *outputFlags, stream bool, out *bufio.Writer) error {
 	var sinks []collector.Sink
 	var st *streamer
+	line := newProgress(cmd.ErrOrStderr())
 	if stream {
-		st = newStreamer(out, o.format)
+		records := out
+		if o.file == "" && line.w != nil && toTerminal(cmd.OutOrStdout()) {
+			records = bufio.NewWriterSize(line.above(cmd.OutOrStdout()), 64<<10)
+		}
+		st = newStreamer(records, o.format)
 		sinks = append(sinks, st)
 		// The Result that follows has no events: they were all printed.
 		s.MaxEvents = 1
 	}
 	run := r.Begin(cmd.Context(), s, sinks...)
-	stop := showProgress(cmd.ErrOrStderr(), run, s.Timeout)
+	stop := line.follow(cmd.Context(), run, s.Timeout)
 	<-run.Done()
 	stop()
 	res, _ := run.Result(0)
