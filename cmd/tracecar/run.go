@@ -27,11 +27,10 @@ func newRun() *cobra.Command {
 printed, its maps with typed keys, how it ended.
 
 A script that does not end by itself runs until --duration is over, or Ctrl-C;
-both are a normal end, its maps are printed. bpftrace detaches its probes before,
+both are a normal end, its maps are printed. bpftrace detaches its probes first,
 which can take seconds; a second Ctrl-C gives the Result up. The duration counts
-from when all probes are attached. ARGs are the script's positional parameters
-$1, $2, …. In a streamed record map keys can be ambiguous ("ambiguous": true)
-that are exact in the Result at the end.
+from when all probes are attached. ARGs are the positional parameters $1, $2, ….
+Map rows of a streamed record can be ambiguous that are exact in the Result.
 
   tracecar run --duration 10s -e 'profile:hz:99 { @[kstack] = count(); }'
   tracecar run --format text opens.bt
