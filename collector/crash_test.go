@@ -13,6 +13,7 @@ import (
 // are before the kernel refuses them.
 func TestFailedRunAttachedNothing(t *testing.T) {
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		run := r.Start(Script{Source: `BEGIN { while (1) { @++; } }`})
 		<-run.Done()
@@ -27,6 +28,7 @@ func TestFailedRunAttachedNothing(t *testing.T) {
 // zeroed. The maps it had printed by then are no events.
 func TestDiesWhilePrinting(t *testing.T) {
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		for source, events := range map[string]int{
 			`BEGIN { @a = hist(1); @b = 5; @st[1] = stats(1); zero(@st); exit(); }`:            0,
@@ -50,6 +52,7 @@ func TestDiesWhilePrinting(t *testing.T) {
 func TestRecordedOverflow(t *testing.T) {
 	const source = `BEGIN { @l = lhist(95, 0, 100, 30); @e = lhist(120, 0, 90, 30); exit(); }`
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		run := r.Start(Script{Source: source})
 		<-run.Done()

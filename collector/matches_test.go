@@ -17,6 +17,7 @@ const bash = "/bin/bash"
 // finds, whether or not this bpftrace looks.
 func TestMissingAttachPoints(t *testing.T) {
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		for _, tt := range []struct {
 			script string
@@ -57,6 +58,7 @@ func TestMissingAttachPoints(t *testing.T) {
 // attach point among others.
 func TestSomeMissing(t *testing.T) {
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		for _, source := range []string{
 			"interval:ms:1 { exit(); } uprobe:FILE:nosuchfunction { @ = count(); }",

@@ -13,6 +13,7 @@ import (
 // its top bit set is to be read. A live map that has one is told all the same.
 func TestSnapshotOfSigns(t *testing.T) {
 	executortest.Each(t, func(t *testing.T, p executortest.Program) {
+		t.Parallel() // bpftrace mostly waits
 		r := newTestRunner(t, p.Path, Options{})
 		for _, c := range []struct{ source, key, value string }{
 			{"interval:ms:10 { @m[-1] = count(); }", "-1", ""},
