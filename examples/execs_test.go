@@ -22,38 +22,24 @@ func TestExecsCountsProgramsNotTries(t *testing.T) {
 	if err := os.Symlink(env, start); err != nil {
 		t.Fatal(err)
 	}
-	list, _ := bpftraces(t)
-	for _, bt := range list {
-		t.Run(bt.version, func(t *testing.T) {
-			s, ok := Get("proc-execs", bt.version)
-			if !ok {
-				t.Fatal("no such script")
+	eachLive(t, "proc-execs", func() {
+		for _, program := range []string{"true", "no-such-program"} {
+			_ = exec.Command(start, "-i", "PATH=/nonexistent/a:/nonexistent/b:/usr/bin:/bin", program).Run()
+		}
+	}, func(t *testing.T, res *collector.Result) {
+		if n := execsBy(res, starter); n != "1" {
+			t.Errorf("%s programs started, want 1: %s, %v", n, res.Status, res.Diagnostics)
+		}
+		lines := 0 // at most: what is in the kernel's buffer at the end may be lost
+		for _, e := range res.Events {
+			if strings.Contains(e.Data.Text(), starter+": ") {
+				lines++
 			}
-			run := newRunner(t, bt.path).Begin(t.Context(), collector.Script{Source: s.Source})
-			select {
-			case <-run.Attached():
-			case <-run.Done():
-			}
-			for _, program := range []string{"true", "no-such-program"} {
-				_ = exec.Command(start, "-i", "PATH=/nonexistent/a:/nonexistent/b:/usr/bin:/bin", program).Run()
-			}
-			run.Stop()
-			<-run.Done()
-			res, _ := run.Result(0)
-			if n := execsBy(res, starter); n != "1" {
-				t.Errorf("%s programs started, want 1: %s, %v", n, res.Status, res.Diagnostics)
-			}
-			lines := 0 // at most: what is in the kernel's buffer at the end may be lost
-			for _, e := range res.Events {
-				if strings.Contains(e.Data.Text(), starter+": ") {
-					lines++
-				}
-			}
-			if lines > 2 {
-				t.Errorf("%d lines for 2 searches", lines)
-			}
-		})
-	}
+		}
+		if lines > 2 {
+			t.Errorf("%d lines for 2 searches", lines)
+		}
+	})
 }
 
 func execsBy(res *collector.Result, comm string) string {

@@ -19,32 +19,18 @@ func TestOpensReadsPathsOfUntouchedPages(t *testing.T) {
 	if err := os.WriteFile(file, append([]byte(path), 0), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	list, _ := bpftraces(t)
-	for _, bt := range list {
-		t.Run(bt.version, func(t *testing.T) {
-			s, ok := Get("file-opens", bt.version)
-			if !ok {
-				t.Fatal("no such script")
-			}
-			run := newRunner(t, bt.path).Begin(t.Context(), collector.Script{Source: s.Source})
-			select {
-			case <-run.Attached():
-			case <-run.Done():
-			}
-			openUntouched(t, file)
-			run.Stop()
-			<-run.Done()
-			res, _ := run.Result(0)
-			for _, m := range res.Maps {
-				for _, r := range m.Rows {
-					if m.Name == "@opens" && len(r.Key) == 2 && r.Key[1].Text() == path {
-						return
-					}
+	eachLive(t, "file-opens", func() {
+		openUntouched(t, file)
+	}, func(t *testing.T, res *collector.Result) {
+		for _, m := range res.Maps {
+			for _, r := range m.Rows {
+				if m.Name == "@opens" && len(r.Key) == 2 && r.Key[1].Text() == path {
+					return
 				}
 			}
-			t.Errorf("%s is not among what was opened: %s, %v", path, res.Status, res.Diagnostics)
-		})
-	}
+		}
+		t.Errorf("%s is not among what was opened: %s, %v", path, res.Status, res.Diagnostics)
+	})
 }
 
 // openUntouched opens the path that file holds, out of a mapping of it that was

@@ -108,6 +108,31 @@ func everyVersion(t *testing.T, list []bpftrace, wanted func(s Script, bt bpftra
 	}
 }
 
+// eachLive runs a script with every bpftrace: during happens while it is
+// attached, and check gets what it saw.
+func eachLive(t *testing.T, name string, during func(), check func(t *testing.T, res *collector.Result)) {
+	t.Helper()
+	list, _ := bpftraces(t)
+	for _, bt := range list {
+		t.Run(bt.version, func(t *testing.T) {
+			s, ok := Get(name, bt.version)
+			if !ok {
+				t.Fatal("no such script")
+			}
+			run := newRunner(t, bt.path).Begin(t.Context(), collector.Script{Source: s.Source})
+			select {
+			case <-run.Attached():
+			case <-run.Done():
+			}
+			during()
+			run.Stop()
+			<-run.Done()
+			res, _ := run.Result(0)
+			check(t, res)
+		})
+	}
+}
+
 func newest(list []bpftrace) []bpftrace { return list[len(list)-1:] }
 
 // TestScriptsAreValid has every installed bpftrace check every script that

@@ -47,6 +47,21 @@ type rawClient struct {
 
 func rawConnect(t *testing.T, base string) *rawClient { return rawConnectAs(t, base, "") }
 
+// end ends the session.
+func (c *rawClient) end() {
+	c.t.Helper()
+	req := c.request(c.t.Context(), "")
+	req.Method = http.MethodDelete
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		c.t.Fatalf("delete: %s", res.Status)
+	}
+}
+
 func rawConnectAs(t *testing.T, base, token string) *rawClient {
 	t.Helper()
 	c := &rawClient{t: t, url: base + "/mcp", version: "2025-06-18", token: token}
@@ -237,13 +252,7 @@ func TestHTTPDeleteEndsTheSessionsRuns(t *testing.T) {
 		}
 	}()
 	r := within(t, stub.began, "run")
-	req := c.request(t.Context(), "")
-	req.Method = http.MethodDelete
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	c.end()
 	within(t, r.stopped, "stop of the run")
 	within(t, done, "end of the call")
 	if res := c.post(t.Context(), call("3", "list_runs", `{}`, "")); res.StatusCode != 404 {
@@ -282,11 +291,7 @@ func TestHTTPSessionsAreBounded(t *testing.T) {
 	if status, m := getJSON(t, base+"/sse"); status != 503 || !strings.Contains(fmt.Sprint(m["error"]), "busy: too many sessions") {
 		t.Errorf("SSE: %d %v", status, m)
 	}
-	req := first.request(t.Context(), "")
-	req.Method = http.MethodDelete
-	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != 200 {
-		t.Fatalf("delete: %v %v", res, err)
-	}
+	first.end()
 	if res := one.post(t.Context(), init); res.StatusCode != 200 {
 		t.Errorf("after one left: %s", res.Status)
 	}

@@ -198,14 +198,7 @@ func TestTelemetryOfSessions(t *testing.T) {
 			c.in.Close()
 		}, Session{Transport: "pipe", Protocol: "2025-06-18"}},
 		"delete": {func(t *testing.T, s *Server) {
-			c := rawConnect(t, listen(t, s))
-			req := c.request(t.Context(), "")
-			req.Method = http.MethodDelete
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res.Body.Close()
+			rawConnect(t, listen(t, s)).end()
 		}, overHTTP},
 		"idle": {func(t *testing.T, s *Server) {
 			c := rawConnect(t, listen(t, s))
